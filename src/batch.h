@@ -1,0 +1,117 @@
+/* batch.h: operations, and the batch that carries them through the engine.
+ *
+ * An operation points at its request, a message of 292 bytes in some buffer of
+ * the caller, and its reply is written over that request: type and key are
+ * echoed by being left alone.  So nothing is copied between the socket and the
+ * table but the value itself.
+ *
+ * A verb is the number of a request, or one of the internal ones that only the
+ * log knows.  Whatever has to be known of a verb outside storage_apply stands
+ * in VERB_MAP, once. */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include "bytes.h"
+#include "kv_store.h"
+
+enum verb_flag {
+    VERB_KEY = 1,    /* needs a key that is not all zero */
+    VERB_VALUE = 2,  /* takes a value */
+    VERB_NUMBER = 4, /* its value is a decimal number */
+    VERB_WRITE = 8,  /* may change the table: goes through commit */
+    VERB_LONE = 16   /* a stream, or waits: never in a batch or a chain */
+};
+
+#define VERB_MAP(X)                                                            \
+    X(KV_PUT, VERB_KEY | VERB_VALUE | VERB_WRITE)                              \
+    X(KV_GET, VERB_KEY)                                                        \
+    X(KV_DELETE, VERB_KEY | VERB_WRITE)                                        \
+    X(KV_EXISTS, VERB_KEY)                                                     \
+    X(KV_EXPIRE, VERB_KEY | VERB_VALUE | VERB_NUMBER | VERB_WRITE)             \
+    X(KV_TTL, VERB_KEY)                                                        \
+    X(KV_PERSIST, VERB_KEY | VERB_WRITE)                                       \
+    X(KV_ADD, VERB_KEY | VERB_VALUE | VERB_NUMBER | VERB_WRITE)                \
+    X(KV_EXPECT, VERB_KEY | VERB_VALUE)                                        \
+    X(KV_EXPECT_ABSENT, VERB_KEY)                                              \
+    X(KV_SCAN, VERB_VALUE | VERB_LONE)                                         \
+    X(KV_PING, VERB_VALUE)                                                     \
+    X(KV_STATS, VERB_LONE)                                                     \
+    X(KV_COUNT, 0)                                                             \
+    X(KV_AUTH, VERB_VALUE | VERB_LONE)                                         \
+    X(KV_BACKUP, VERB_LONE)                                                    \
+    X(VERB_SWEEP, VERB_KEY | VERB_WRITE)
+
+enum {
+    /* internal verbs: a request with such a type is refused */
+    VERB_NONE = 0,
+    VERB_SWEEP = 17, /* removes a record that has expired */
+    VERB_MARK = 18,  /* log only: all frames up to arg are durable */
+    VERB_COUNT = 19,
+
+    /* operations of one batch, linked ones included: enough for the prefetching
+     * to pay, and few enough for the messages to stay in the cache */
+    BATCH_OPS_MAX = 512
+};
+
+static const uint8_t verb_flags_table[VERB_COUNT] = {
+#define X(verb, flags) [verb] = (flags),
+    VERB_MAP(X)
+#undef X
+};
+
+static inline unsigned verb_flags(unsigned verb)
+{
+    return verb < VERB_COUNT ? verb_flags_table[verb] : 0;
+}
+
+enum op_state {
+    OP_READ,   /* executes at once, under the bucket's mutex */
+    OP_COMMIT, /* executes in commit: a write, what follows one, a chain */
+    OP_REFUSED /* failed already; its message is the reply */
+};
+
+struct op {
+    kv_message_t *message;
+    uint64_t hash;  /* of the key; storage_read fills it */
+    int64_t number; /* EXPIRE: milliseconds from now; ADD: delta */
+    uint8_t verb;
+    uint8_t state; /* enum op_state */
+    bool linked;   /* with the next operation of the batch */
+};
+
+_Static_assert(sizeof(struct op) == 32, "two operations a cache line");
+
+struct batch {
+    uint32_t count;
+    uint32_t commits; /* operations in state OP_COMMIT; storage_read counts */
+    /* Called once, from the committer's thread, when storage_commit returned
+     * false and all replies are written.  It must not block. */
+    void (*done)(struct batch *batch);
+    void *owner;        /* for the caller */
+    struct batch *next; /* for whoever holds the batch */
+    struct op ops[BATCH_OPS_MAX];
+};
+
+/* The reply without a value. */
+static inline void op_reply(struct op *op, kv_error_t status)
+{
+    kv_message_t *message = op->message;
+    message->status = (uint8_t)status;
+    message->value_len = 0;
+    memset(message->value, 0, KV_VALUE_MAX);
+}
+
+/* SUCCESS with a number in decimal. */
+static inline void op_reply_number(struct op *op, int64_t number)
+{
+    op_reply(op, KV_SUCCESS);
+    op->message->value_len =
+        (uint16_t)decimal_format(number, op->message->value);
+}
+
+/* status and a sentence that a person can act on; cut at 256 bytes.  The
+ * arguments may point into the message. */
+void op_refuse(struct op *op, kv_error_t status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

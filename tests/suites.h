@@ -1,0 +1,12 @@
+/* suites.h: the list of test suites, written once.  Suite NAME is the constant
+ * test_NAME in tests/test_NAME.c; the Makefile reads the names from here. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#define TEST_SUITES(X)                                                         \
+    X(bytes)                                                                   \
+    X(error)                                                                   \
+    X(batch)                                                                   \
+    X(support)
+
+#endif

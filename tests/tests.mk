@@ -1,0 +1,158 @@
+# tests.mk: how the tests and the checks of the code are built and run; the
+# Makefile includes it.  What each kind of test proves: tests/README.md.
+#
+# A variant (asan, tsan, coverage, fuzz) is a whole build of its own in
+# $(BUILD)/<variant>, made by calling make again with other flags.
+FUZZ_SECONDS ?= 60
+ROUNDS ?= 100
+STAGES ?=
+TESTS ?=
+
+# The suites are those of suites.h, so that the list is written once.
+SUITES := $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' tests/suites.h)
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+C_FILES := $(shell find src tests -name '*.[ch]')
+
+test_object = $(patsubst %,$(BUILD)/tests/%.o,$(1))
+LINK_TEST = @mkdir -p $(@D) && echo "  LD $@" && \
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
+
+# Calls of the C library that tests/faults lets fail or watches, and the store's
+# clock, which it lets run faster.
+WRAPPED := $(shell sed -n 's/^ *X(\([a-z_]*\)).*/\1/p' tests/faults_calls.h) \
+	munmap pthread_cond_timedwait clock_steady_ms
+
+TEST_PROGRAMS := $(BUILD)/tests/unit $(BUILD)/bin/echo \
+	$(patsubst %,$(BUILD)/tests/replay/%,$(FUZZERS)) \
+	$(BUILD)/tests/faults $(BUILD)/tests/crash
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"; $(CC) $(CFLAGS) -Isrc -Itests -MMD -MP -c -o $@ $<
+
+# Parts of the programs that have suites; the library does not hold them.
+TESTED_PARTS := 
+
+# What suites share.
+TEST_PARTS := support
+
+$(BUILD)/tests/unit: $(call test_object,main $(TEST_PARTS) $(SUITES:%=test_%)) \
+	$(TESTED_PARTS:%=$(BUILD)/obj/%.o) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST) -lm
+
+$(BUILD)/tests/faults: $(call test_object,faults faults_calls faults_disk \
+		faults_history faults_power faults_store faults_work support) \
+	$(BUILD)/lib/libfixkv.a
+	$(LINK_TEST) $(WRAPPED:%=-Wl,--wrap=%)
+
+$(BUILD)/tests/crash: $(call test_object,crash crash_server crash_writer \
+		support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+# What the network alone costs, to measure the server against.
+$(BUILD)/bin/echo: $(call test_object,echo)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# A fuzzer's entrance, fed with the files of its corpus.
+$(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o \
+	$(BUILD)/tests/fuzz/replay.o $(BUILD)/lib/libfixkv.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# The same entrance, fed by libFuzzer; built by `make fuzz` with clang.
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+	$(BUILD)/lib/libfixkv.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+# Objects are made on the way to more than one program; make keeps them.
+.SECONDARY:
+
+test-programs: $(TEST_PROGRAMS)
+fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/fuzz_%,$(FUZZERS))
+
+test: ## build everything and run all tests (STAGES="unit ..." for some)
+	@tests/dependencies build test
+	@$(MAKE) --no-print-directory all test-programs
+	@BUILD=$(BUILD) CC=$(CC) tests/run-all $(STAGES)
+
+unit: test-programs ## run unit tests alone (TESTS="crc32c file.names_move_and_go")
+	@$(BUILD)/tests/unit $(TESTS)
+
+NO_RECOVER := -fno-sanitize-recover=all
+ASAN_FLAGS := -O1 -g -fsanitize=address,undefined $(NO_RECOVER)
+TSAN_FLAGS := -O1 -g -fsanitize=thread
+COVERAGE_FLAGS := -O0 -g --coverage
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(NO_RECOVER)
+
+# $(call variant,NAME,FLAGS): builds the variant; its stages stand behind it.
+variant = @tests/dependencies build test && \
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/$(1) CFLAGS='$(2)' \
+		all test-programs && \
+	BUILD=$(BUILD)/$(1) CC=$(CC) tests/run-all
+
+SANITIZED_STAGES := unit corpus faults
+COVERED_STAGES := $(SANITIZED_STAGES) check
+
+asan: ## unit tests, corpus and faults with ASan and UBSan
+	$(call variant,asan,$(ASAN_FLAGS)) $(SANITIZED_STAGES)
+
+tsan: ## the same with ThreadSanitizer
+	$(call variant,tsan,$(TSAN_FLAGS)) $(SANITIZED_STAGES)
+
+valgrind: test-programs ## unit tests under valgrind memcheck (TESTS=...)
+	@tests/dependencies test
+	@BUILD=$(BUILD) tests/under-valgrind memcheck $(TESTS)
+
+helgrind: test-programs ## unit tests under valgrind helgrind (TESTS=...)
+	@tests/dependencies test
+	@BUILD=$(BUILD) tests/under-valgrind helgrind $(TESTS)
+
+coverage: ## line and branch coverage of all tests, by file and in total
+	@find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(call variant,coverage,$(COVERAGE_FLAGS)) $(COVERED_STAGES)
+	@tests/coverage $(BUILD)/coverage
+
+fuzz: ## each fuzzer for FUZZ_SECONDS=60 seconds with clang's libFuzzer
+	@tests/dependencies build clang fuzz
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
+		CFLAGS='$(FUZZ_FLAGS)' fuzz-programs
+	@BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZERS)
+
+crash: all test-programs ## ROUNDS=100 rounds of kill and recover
+	@$(BUILD)/tests/crash --build $(BUILD) $(ROUNDS)
+
+speed: all test-programs ## CPU time a request, against an echo server 
+	@BUILD=$(BUILD) tests/speed
+
+tidy: ## format, clang-tidy, cppcheck, layers and sizes
+	@tests/dependencies tidy
+	@$(MAKE) --no-print-directory --keep-going \
+		tidy-format tidy-clang tidy-cppcheck tidy-layers
+
+tidy-format:
+	clang-format-14 --dry-run -Werror $(C_FILES)
+
+tidy-clang:
+	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P 2 -n 4 tests/clang-tidy
+
+# ctuuninitvar: takes every buffer that a function fills for one that it reads;
+# uninitvar in tests: does not see that REQUIRE ends the test.
+tidy-cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 -D__x86_64__ -Isrc -Itests \
+		--suppress=missingIncludeSystem --suppress=ctuuninitvar \
+		'--suppress=uninitvar:tests/*' src tests
+
+tidy-layers:
+	tests/layers
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
+		$(MAKEFILE_LIST)
+
+-include $(shell find $(BUILD)/tests -name '*.d' 2>/dev/null)
+
+.PHONY: test test-programs fuzz-programs unit asan tsan valgrind helgrind \
+	coverage fuzz crash tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
+	help
