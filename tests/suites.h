@@ -7,6 +7,8 @@
     X(bytes)                                                                   \
     X(error)                                                                   \
     X(batch)                                                                   \
+    X(crc32c)                                                                  \
+    X(siphash)                                                                 \
     X(support)
 
 #endif

@@ -1,0 +1,15 @@
+/* siphash.h: SipHash-1-3, a keyed hash: who does not know the secret cannot
+ * choose keys that collide.  After J.-P. Aumasson and D. J. Bernstein,
+ * "SipHash: a fast short-input PRF", 2012; one compression round and three of
+ * finalisation, for inputs of exactly 32 bytes. */
+#ifndef SIPHASH_H
+#define SIPHASH_H
+
+#include <stdint.h>
+
+enum { SIPHASH_SECRET_SIZE = 16, SIPHASH_INPUT_SIZE = 32 };
+
+uint64_t siphash13(const uint8_t secret[SIPHASH_SECRET_SIZE],
+    const uint8_t input[SIPHASH_INPUT_SIZE]);
+
+#endif
