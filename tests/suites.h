@@ -9,6 +9,10 @@
     X(batch)                                                                   \
     X(crc32c)                                                                  \
     X(siphash)                                                                 \
+    X(clock)                                                                   \
+    X(diag)                                                                    \
+    X(file)                                                                    \
+    X(stats)                                                                   \
     X(support)
 
 #endif
