@@ -13,6 +13,11 @@
     X(diag)                                                                    \
     X(file)                                                                    \
     X(stats)                                                                   \
+    X(env_file)                                                                \
+    X(setting)                                                                 \
+    X(config)                                                                  \
+    X(machine)                                                                 \
+    X(process)                                                                 \
     X(support)
 
 #endif

@@ -1,0 +1,21 @@
+/* machine.h: what this process may use of the machine. */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <stdint.h>
+
+struct machine_memory {
+    uint64_t physical; /* bytes */
+    uint64_t limit;    /* the lowest of this cgroup and those above it;
+                        * UINT64_MAX: none */
+};
+
+/* Reads the limits of cgroup v2 (memory.max) and v1 (memory.limit_in_bytes)
+ * under root, which is "" but in tests: there root holds proc/self/cgroup and
+ * sys/fs/cgroup.  What cannot be read is no limit. */
+void machine_memory(const char *root, struct machine_memory *memory);
+
+/* Processors that this process may run on; at least 1. */
+unsigned machine_cores(void);
+
+#endif

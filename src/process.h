@@ -1,0 +1,25 @@
+/* process.h: what a server asks of the kernel for its own process, before it
+ * has threads. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Opens /dev/null for each standard stream that is closed: else a data file
+ * would get its number, and diagnostics would be written into it.  False if it
+ * cannot. */
+bool process_hold_streams(void);
+
+/* Ignores SIGPIPE and SIGXFSZ: what they tell is told by a call too. */
+void process_ignore_signals(void);
+
+/* Has SIGTERM and SIGINT call stop; or, if it is NULL, blocks them here and in
+ * threads made later, so that they can be read (signalfd). */
+void process_on_stop(void (*stop)(int signal));
+
+/* Raises the limit of open files to wanted if it is lower.  Returns how many
+ * this process may have: less than wanted if that is refused. */
+uint64_t process_raise_files(uint64_t wanted);
+
+#endif
