@@ -13,6 +13,9 @@
     X(diag)                                                                    \
     X(file)                                                                    \
     X(stats)                                                                   \
+    X(table)                                                                   \
+    X(table_model)                                                             \
+    X(table_threads)                                                           \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \

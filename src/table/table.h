@@ -1,0 +1,171 @@
+/* table.h: the records in memory.
+ *
+ * Not a map for everybody: its keys have 32 bytes and its values 256, it takes
+ * all address space at start, and only one thread at a time may change it (the
+ * one that commits), while any number read.
+ *
+ * Record: a slot of 320 bytes in one array, five cache lines:
+ *
+ *     0    32   header: hash, expiry, length of the value
+ *     32   32   key; header and key are one line, the identity
+ *     64   256  value, zero-padded
+ *
+ * Bucket: two lines: a mutex, twelve tags of 16 bits, twelve slot numbers; the
+ * rare thirteenth record goes to an overflow bucket that hangs on it.  The
+ * bucket array grows one bucket at a time (W. Litwin, "Linear hashing: a new
+ * tool for file and table addressing", 1980); each bucket knows how many bits
+ * of the hash it answers for, so that a reader who computed its number from an
+ * old size notices under the mutex and goes on to the right one.
+ *
+ * Invariants:
+ *  1. A record that is linked in a bucket never changes; a change is a new
+ *     record in a slot of its own, put in the old one's place under the
+ *     bucket's mutex.  So a reader holds a mutex for one copy, and what is
+ *     being committed is invisible until it is published.
+ *  2. Only the last bucket of a chain has room; none is empty but the first.
+ *  3. Slot 0 is never used: number 0 means none.
+ *  4. Bucket b with n bits holds exactly the records whose hash ends in b. */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "bytes.h"
+#include "kv_store.h"
+#include "siphash.h"
+
+struct table;
+
+struct record {
+    uint64_t hash;
+    int64_t expire_ms; /* milliseconds since 1970; 0: never */
+    uint16_t value_len;
+    uint16_t reserved;
+    uint32_t next_free; /* while the slot is free: the next one */
+    uint64_t reserved_too;
+    uint8_t key[KV_KEY_SIZE];
+    uint8_t value[KV_VALUE_MAX];
+};
+
+_Static_assert(sizeof(struct record) == 320, "five cache lines");
+_Static_assert(offsetof(struct record, key) == 32, "identity");
+_Static_assert(offsetof(struct record, value) == CACHE_LINE, "identity");
+
+struct bucket;
+
+static inline bool record_expired(const struct record *record, int64_t now_ms)
+{
+    return record->expire_ms != 0 && record->expire_ms <= now_ms;
+}
+
+/* ---- Life -------------------------------------------------------------- */
+
+enum {
+    TABLE_LOAD = 8, /* records a bucket, on average, when full */
+    TABLE_CAPACITY_MAX = 2000000000 /* slot numbers have 32 bits */
+};
+
+/* What a table for capacity records takes, in bytes. */
+struct table_size {
+    uint64_t slot_bytes;
+    uint64_t bucket_bytes;
+    uint64_t overflow_bytes; /* the most that overflow buckets can take */
+};
+void table_measure(uint64_t capacity, uint32_t spare, struct table_size *size);
+
+/* A table for capacity records, and spare slots beside them for changes that
+ * are under way.  0, -ENOMEM if the address space is refused. */
+int table_create(struct table **table, uint64_t capacity, uint32_t spare,
+    const uint8_t secret[SIPHASH_SECRET_SIZE]);
+void table_destroy(struct table *table);
+/* Empties it; nobody else may be using it. */
+void table_clear(struct table *table);
+
+/* ---- Reading: any thread ------------------------------------------------ */
+
+uint64_t table_hash(const struct table *table, const uint8_t key[KV_KEY_SIZE]);
+/* Two passes over a batch that spare it the waits for memory: first the
+ * buckets, then the records, of which value tells whether the value will be
+ * read too.  Hints: they may miss, and change nothing. */
+void table_prefetch_bucket(const struct table *table, uint64_t hash);
+void table_prefetch_record(
+    const struct table *table, uint64_t hash, bool value);
+
+/* The record or NULL; *held, which table_release takes back, keeps it from
+ * changing. */
+const struct record *table_acquire(struct table *table, uint64_t hash,
+    const uint8_t key[KV_KEY_SIZE], struct bucket **held);
+void table_release(struct bucket *held);
+
+/* Copies records with the prefix that have not expired at now_ms into messages
+ * (key, value, value_len), from *position on, in the order of their hashes
+ * read backwards: an order that growth does not change, so that what exists
+ * throughout is met exactly once.  *position: 0 at first, where to go on
+ * afterwards, 0 at the end.  Visits at most TABLE_SCAN_BUCKETS. */
+enum { TABLE_SCAN_BUCKETS = 512 };
+uint32_t table_scan(struct table *table, const uint8_t prefix[KV_KEY_SIZE],
+    int64_t now_ms, uint64_t *position, kv_message_t messages[KV_SCAN_MAX]);
+
+/* ---- Changing: the committing thread ------------------------------------ */
+
+uint64_t table_records(const struct table *table);
+uint64_t table_capacity(const struct table *table);
+uint64_t table_buckets(const struct table *table);
+uint64_t table_overflow_buckets(const struct table *table);
+
+/* As table_acquire, without a mutex: for the thread that alone may change. */
+const struct record *table_find(
+    struct table *table, uint64_t hash, const uint8_t key[KV_KEY_SIZE]);
+/* A slot that nobody sees yet; NULL when none is free.  Its contents are
+ * undefined. */
+struct record *table_take(struct table *table);
+/* Gives back a slot that nobody sees. */
+void table_give(struct table *table, struct record *record);
+/* Shows a taken record (hash, key, value, expiry set) to readers, in place of
+ * the one with its key.  Returns true if there was none. */
+bool table_publish(struct table *table, struct record *record);
+/* Removes the record with this key and frees its slot; false if none. */
+bool table_remove(
+    struct table *table, uint64_t hash, const uint8_t key[KV_KEY_SIZE]);
+
+/* What is published and removed between the two, readers see all at once: who
+ * reads meanwhile waits for the end. */
+void table_change_begin(struct table *table);
+void table_change_end(struct table *table);
+/* Hands the bucket of this hash to the snapshot now, so that a change of it
+ * does not take the time later. */
+void table_save(struct table *table, uint64_t hash);
+
+/* ---- Walks --------------------------------------------------------------- */
+
+/* The hash and key of a record that a sweep found expired. */
+struct table_found {
+    uint64_t hash;
+    uint8_t key[KV_KEY_SIZE];
+};
+
+/* Looks at up to buckets buckets from *position on for records that have
+ * expired, and reports up to max.  *position then is where to go on; it begins
+ * anew behind the last bucket.  Any one thread at a time. */
+uint32_t table_sweep(struct table *table, uint64_t *position, uint32_t buckets,
+    int64_t now_ms, struct table_found *found, uint32_t max);
+
+/* A snapshot hands every record, as it is when the snapshot starts, to save
+ * exactly once: from table_snapshot_bucket, or, where a change would come
+ * first, from the committing thread just before the change; always under the
+ * bucket's mutex.  Start and end are for the committing thread (or under the
+ * lock that makes it so), buckets for any one thread. */
+void table_snapshot_start(struct table *table,
+    void (*save)(void *context, const struct record *record), void *context);
+/* Saves bucket number index, if it is not saved yet; false behind the last. */
+bool table_snapshot_bucket(struct table *table, uint64_t index);
+
+/* ---- Loading: many threads, an empty table ------------------------------ */
+
+/* Makes the table as large as count records want it; -ENOSPC if they do not
+ * fit. */
+int table_load_start(struct table *table, uint64_t count);
+/* Slot of the record number index, 0..count-1, to be filled (all but hash). */
+struct record *table_load_slot(struct table *table, uint64_t index);
+/* Links it; false if its key is there already. */
+bool table_load(struct table *table, struct record *record);
+
+#endif
