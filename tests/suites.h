@@ -16,6 +16,10 @@
     X(table)                                                                   \
     X(table_model)                                                             \
     X(table_threads)                                                           \
+    X(wal)                                                                     \
+    X(wal_segments)                                                            \
+    X(wal_damage)                                                              \
+    X(wal_files)                                                               \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \

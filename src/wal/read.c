@@ -1,0 +1,325 @@
+/* read.c: the log, read from its files: for recovery, and for whoever looks at
+ * a directory without opening it.  Changes nothing. */
+#include "wal/segment.h"
+
+#include "file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reader {
+    const struct wal_options *options;
+    const struct wal_sink *sink;
+    struct wal_end *end;
+    char *why;
+    struct segment_list list;
+    struct frame *frames; /* room for WAL_GROUP_MAX */
+    uint64_t expected;    /* LSN of the next frame */
+    bool ended;           /* a frame was not valid, or its chain not whole */
+};
+
+/* One segment while it is read. */
+struct part {
+    uint32_t index;
+    int fd;
+    char name[WAL_NAME_MAX];
+    uint64_t first_lsn;
+    uint64_t limit; /* LSN behind the last frame that it can hold */
+    struct segment_head head;
+    bool unwritten; /* its head was never written */
+};
+
+static int damage(struct reader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int damage(struct reader *reader, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reader->why, WAL_WHY_MAX, format, arguments);
+    va_end(arguments);
+    return -EUCLEAN;
+}
+
+static int failed(struct reader *reader, const char *name, int error)
+{
+    snprintf(
+        reader->why, WAL_WHY_MAX, "cannot read %s: %s", name, strerror(-error));
+    return error;
+}
+
+static int part_open(struct reader *reader, uint32_t index, struct part *part)
+{
+    *part = (struct part){.index = index};
+    part->first_lsn = reader->list.first_lsns[index];
+    segment_name(part->name, part->first_lsn);
+    part->fd = file_open_read(reader->options->directory, part->name);
+    if (part->fd < 0) {
+        return failed(reader, part->name, part->fd);
+    }
+    char reason[WAL_WHY_MAX] = "";
+    int error = segment_read_head(
+        part->fd, reader->options->identity, &part->head, reason);
+    if (error == -EUCLEAN && head_unwritten(part->fd)) {
+        part->unwritten = true;
+        part->head.bytes = (uint64_t)file_size(part->fd);
+        error = 0;
+    } else if (error == -EUCLEAN) {
+        error = damage(reader, "%s: %s", part->name, reason);
+    } else if (error != 0) {
+        error = failed(reader, part->name, error);
+    } else if (part->head.first_lsn != part->first_lsn) {
+        error = damage(reader,
+            "%s: its head says that it begins with LSN %" PRIu64
+            ": a segment in the wrong place",
+            part->name, part->head.first_lsn);
+    }
+    part->limit = part->first_lsn + segment_frames(part->head.bytes);
+    if (error != 0) {
+        file_close(part->fd);
+    }
+    return error;
+}
+
+/* Which segment must follow, and whether it is there. */
+static int part_check_next(struct reader *reader, struct part *part)
+{
+    const struct segment_list *list = &reader->list;
+    bool last = part->index + 1 == list->count;
+    uint64_t next = last ? 0 : list->first_lsns[part->index + 1];
+    uint64_t named = part->head.next_lsn;
+    uint64_t missing = 0;
+    if (named != 0 && named != next) {
+        missing = named;
+    } else if (!last && next > part->limit) {
+        missing = part->limit;
+    }
+    if (missing != 0) {
+        return damage(reader,
+            "the segment with LSN %" PRIu64 " is missing: it should follow %s",
+            missing, part->name);
+    }
+    if (!last) {
+        part->limit = next;
+    }
+    return 0;
+}
+
+static int deliver(struct reader *reader, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (frame_verb(&reader->frames[i]) != VERB_MARK) {
+            reader->end->data_lsn = reader->frames[i].lsn;
+        }
+    }
+    reader->end->frames += count;
+    return count == 0 || reader->sink->take == NULL
+               ? 0
+               : reader->sink->take(
+                     reader->sink->context, reader->frames, count, reader->why);
+}
+
+/* Reads the frames of a segment up to its limit, or to where the log ends. */
+static int part_read(struct reader *reader, struct part *part)
+{
+    while (reader->expected < part->limit && !reader->ended) {
+        uint64_t want = u64_min(part->limit - reader->expected, WAL_GROUP_MAX);
+        int64_t got = file_read_at(part->fd, reader->frames, want * FRAME_SIZE,
+            segment_offset(part->first_lsn, reader->expected));
+        if (got < 0) {
+            return failed(reader, part->name, (int)got);
+        }
+        uint32_t valid = 0;
+        uint32_t whole = 0;
+        while (valid < (uint64_t)got / FRAME_SIZE &&
+               frame_valid(&reader->frames[valid], reader->expected + valid)) {
+            valid++;
+            whole = frame_linked(&reader->frames[valid - 1]) ? whole : valid;
+        }
+        if (valid - whole > KV_CHAIN_MAX) {
+            return damage(reader,
+                "%s: a chain of more than %d frames begins at LSN %" PRIu64,
+                part->name, KV_CHAIN_MAX, reader->expected + whole);
+        }
+        int error = deliver(reader, whole);
+        if (error != 0) {
+            return error;
+        }
+        reader->ended = valid < want || whole == 0;
+        reader->expected += whole;
+    }
+    return 0;
+}
+
+/* Looks for valid frames at or behind the end, and for what they say. */
+static int part_judge(struct reader *reader, const struct part *part)
+{
+    struct wal_end *end = reader->end;
+    uint64_t lsn = u64_max(reader->expected, part->first_lsn);
+    end->durable = u64_max(end->durable, part->head.durable);
+    if (part->head.next_lsn != 0) {
+        end->durable = u64_max(end->durable, part->head.next_lsn - 1);
+    }
+    while (lsn < part->limit) {
+        uint64_t want = u64_min(part->limit - lsn, WAL_GROUP_MAX);
+        int64_t got = file_read_at(part->fd, reader->frames, want * FRAME_SIZE,
+            segment_offset(part->first_lsn, lsn));
+        if (got < 0) {
+            return failed(reader, part->name, (int)got);
+        }
+        for (uint64_t i = 0; i < (uint64_t)got / FRAME_SIZE; i++) {
+            const struct frame *frame = &reader->frames[i];
+            if (!frame_valid(frame, lsn + i)) {
+                continue;
+            }
+            end->cut_frames++;
+            if (part->first_lsn == end->first_lsn) {
+                end->cut_lsn = lsn + i;
+            }
+            if (frame_verb(frame) == VERB_MARK) {
+                end->durable = u64_max(end->durable, (uint64_t)frame->arg);
+            }
+        }
+        lsn += want;
+    }
+    return 0;
+}
+
+/* The log ends before reader->expected, in part: is that what a crash leaves,
+ * or damage? */
+static int judge(struct reader *reader, const struct part *part)
+{
+    reader->end->cut_lsn = reader->expected - 1;
+    int error = part_judge(reader, part);
+    for (uint32_t i = part->index + 1; i < reader->list.count && error == 0;
+         i++) {
+        struct part later;
+        error = part_open(reader, i, &later);
+        if (error == 0) {
+            error = part_judge(reader, &later);
+            file_close(later.fd);
+        }
+    }
+    if (error != 0 || reader->end->durable < reader->expected) {
+        return error;
+    }
+    return damage(reader,
+        "%s: the frame with LSN %" PRIu64 " at offset %" PRIu64
+        " is damaged: the log was durable up to LSN %" PRIu64,
+        part->name, reader->expected,
+        segment_offset(part->first_lsn, reader->expected),
+        reader->end->durable);
+}
+
+/* A segment without a head ends the log in the one before it, unless that one
+ * says that it was durable. */
+static int part_unwritten(struct reader *reader, const struct part *part)
+{
+    struct part before;
+    reader->ended = true;
+    if (part->index == 0) {
+        return 0;
+    }
+    int error = part_open(reader, part->index - 1, &before);
+    if (error != 0) {
+        return error;
+    }
+    file_close(before.fd);
+    error = part_check_next(reader, &before);
+    if (error != 0) {
+        return error;
+    }
+    reader->end->first_lsn = before.first_lsn;
+    if (before.unwritten) {
+        /* Reading began behind it: a backup says that it was durable. */
+        return damage(reader, "%s: its head is gone, and so is that of %s",
+            before.name, part->name);
+    }
+    return before.head.next_lsn != part->first_lsn
+               ? 0
+               : damage(reader,
+                     "%s: its head is gone, but %s says that it was durable",
+                     part->name, before.name);
+}
+
+/* Reads segment number index.  *last: the log ends in or before it. */
+static int read_part(struct reader *reader, uint32_t index, bool *last)
+{
+    struct part part;
+    int error = part_open(reader, index, &part);
+    if (error != 0) {
+        return error;
+    }
+    error = part_check_next(reader, &part);
+    if (error == 0 && part.unwritten) {
+        error = part_unwritten(reader, &part);
+    } else if (error == 0) {
+        reader->end->first_lsn = part.first_lsn;
+        error = part_read(reader, &part);
+    }
+    *last = reader->ended || index + 1 == reader->list.count;
+    if (error == 0 && *last) {
+        error = judge(reader, &part);
+    }
+    file_close(part.fd);
+    return error;
+}
+
+static int read_all(struct reader *reader, uint64_t from)
+{
+    const struct segment_list *list = &reader->list;
+    if (list->count == 0) {
+        return 0;
+    }
+    if (list->first_lsns[0] > from + 1) {
+        return damage(reader,
+            "the segment with LSN %" PRIu64
+            " is missing: the log begins with LSN %" PRIu64,
+            from + 1, list->first_lsns[0]);
+    }
+    uint32_t index = list->count - 1;
+    while (list->first_lsns[index] > from + 1) {
+        index--;
+    }
+    reader->end->room_lsn = list->first_lsns[list->count - 1] +
+                            segment_frames(reader->options->segment_bytes) - 1;
+    bool last = false;
+    int error = 0;
+    for (; error == 0 && !last; index++) {
+        error = read_part(reader, index, &last);
+    }
+    return error;
+}
+
+int wal_read(const struct wal_options *options, uint64_t from,
+    const struct wal_sink *sink, struct wal_end *end, char why[WAL_WHY_MAX])
+{
+    struct reader reader = {
+        .options = options,
+        .sink = sink,
+        .end = end,
+        .why = why,
+        .frames = malloc(WAL_GROUP_MAX * sizeof(struct frame)),
+        .expected = from + 1,
+    };
+    *end = (struct wal_end){0};
+    why[0] = '\0';
+    if (reader.frames == NULL) {
+        return failed(&reader, "the log", -ENOMEM);
+    }
+    int error = segment_list_read(options->directory, &reader.list);
+    if (error != 0) {
+        error = failed(&reader, "the data directory", error);
+    } else {
+        end->segments = reader.list.count;
+        error = read_all(&reader, from);
+    }
+    end->lsn = reader.expected - 1;
+    segment_list_free(&reader.list);
+    free(reader.frames);
+    return error;
+}
