@@ -20,6 +20,7 @@
     X(wal_segments)                                                            \
     X(wal_damage)                                                              \
     X(wal_files)                                                               \
+    X(backup)                                                                  \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \
