@@ -26,6 +26,7 @@
     X(config)                                                                  \
     X(machine)                                                                 \
     X(process)                                                                 \
+    X(wire)                                                                    \
     X(support)
 
 #endif
