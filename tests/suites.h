@@ -21,6 +21,11 @@
     X(wal_damage)                                                              \
     X(wal_files)                                                               \
     X(backup)                                                                  \
+    X(storage)                                                                 \
+    X(storage_files)                                                           \
+    X(storage_model)                                                           \
+    X(storage_threads)                                                         \
+    X(store)                                                                   \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \

@@ -1,0 +1,387 @@
+/* commit.c: how writes take effect: planned in a view, logged, synced where
+ * KV_SYNC=always says so, published, answered.
+ *
+ * With always one thread, the committer, does all this for whole groups of
+ * batches and lets go of the commit lock while the disk works; the view stays
+ * its own meanwhile, since nobody else plans.  Otherwise whoever has a batch
+ * commits it himself, the lock held throughout. */
+#include "storage/apply.h"
+#include "storage/state.h"
+
+#include "clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    AHEAD = 16 /* operations that records are asked for ahead */
+};
+
+/* ---- Time and figures ---------------------------------------------------- */
+
+/* The wall clock, but where that has run back: then time goes on from where it
+ * was, at the pace of the steady clock, so that what is to expire does. */
+static int64_t now_locked(struct storage *storage)
+{
+    struct figures *figures = &storage->figures;
+    int64_t wall_ms = clock_wall_ms();
+    int64_t steady_ms = clock_steady_ms();
+    figures->now_ms += steady_ms - figures->steady_ms;
+    figures->steady_ms = steady_ms;
+    if (wall_ms > figures->now_ms) {
+        figures->now_ms = wall_ms;
+    }
+    return figures->now_ms;
+}
+
+int64_t storage_now(struct storage *storage)
+{
+    lock(&storage->figures_lock);
+    int64_t now_ms = now_locked(storage);
+    unlock(&storage->figures_lock);
+    return now_ms;
+}
+
+int64_t commit_time_locked(struct storage *storage)
+{
+    int64_t now_ms = storage_now(storage);
+    assert(now_ms >= storage->last_ms);
+    storage->last_ms = now_ms;
+    return now_ms;
+}
+
+void figures_update_locked(struct storage *storage, uint32_t frames)
+{
+    lock(&storage->figures_lock);
+    struct figures *figures = &storage->figures;
+    figures->commits++;
+    figures->frames += frames;
+    figures->records = table_records(storage->table);
+    figures->buckets = table_buckets(storage->table);
+    figures->overflow_buckets = table_overflow_buckets(storage->table);
+    figures->applied_lsn = storage->applied_lsn;
+    figures->read_only = storage->refusal[0] != '\0';
+    unlock(&storage->figures_lock);
+}
+
+/* ---- Planning ------------------------------------------------------------ */
+
+static bool chain_member_refused(const struct op *ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i].state == OP_REFUSED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The others tell that it was not their fault. */
+static void abort_others(struct op *ops, uint32_t count, uint32_t guilty)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (i != guilty && ops[i].state != OP_REFUSED) {
+            op_reply(&ops[i], KV_ABORTED);
+        }
+    }
+}
+
+static void plan_chain(struct view *view, struct op *ops, uint32_t count)
+{
+    if (count > KV_CHAIN_MAX || chain_member_refused(ops, count)) {
+        abort_others(ops, count, UINT32_MAX);
+        return;
+    }
+    view_chain_begin(view);
+    for (uint32_t i = 0; i < count; i++) {
+        storage_apply(view, &ops[i]);
+        if (ops[i].message->status != KV_SUCCESS) {
+            view_chain_abort(view);
+            abort_others(ops, count, i);
+            return;
+        }
+    }
+    view_chain_end(view);
+}
+
+/* Asks for the record of operation number i, if there is such a one in this
+ * state.  Of a record that is overwritten only the identity is needed. */
+static inline void prefetch_op(const struct table *table,
+    const struct batch *batch, uint32_t i, enum op_state state)
+{
+    if (i < batch->count && batch->ops[i].state == state &&
+        (verb_flags(batch->ops[i].verb) & VERB_KEY) != 0) {
+        table_prefetch_record(
+            table, batch->ops[i].hash, batch->ops[i].verb != KV_PUT);
+    }
+}
+
+static void plan_batch(struct view *view, struct batch *batch)
+{
+    uint32_t length = 1;
+    for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
+        prefetch_op(view->table, batch, i, OP_COMMIT);
+    }
+    for (uint32_t i = 0; i < batch->count; i += length) {
+        struct op *op = &batch->ops[i];
+        prefetch_op(view->table, batch, i + AHEAD, OP_COMMIT);
+        length = 1;
+        if (op->linked) {
+            while (op[length - 1].linked) {
+                length++;
+                assert(i + length <= batch->count);
+            }
+            plan_chain(view, op, length);
+        } else if (op->state == OP_COMMIT) {
+            storage_apply(view, op);
+        }
+    }
+}
+
+/* Answers a batch whose group could not be written.  What changed nothing and
+ * still has its arguments is read again, without the group's changes. */
+static void refuse_batch(
+    struct storage *storage, struct batch *batch, kv_error_t status)
+{
+    bool linked = false;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct op *op = &batch->ops[i];
+        bool chained = linked || op->linked;
+        unsigned flags = verb_flags(op->verb);
+        linked = op->linked;
+        if (op->state != OP_COMMIT) {
+            continue;
+        }
+        if (chained || (flags & VERB_WRITE) != 0 ||
+            ((flags & VERB_VALUE) != 0 && op->verb != KV_PING)) {
+            op_refuse(op, status, "%s", storage->refusal);
+        } else {
+            storage_apply(&storage->view, op);
+        }
+    }
+}
+
+/* Makes sure that the group can be written; if not, the view says why its
+ * writes are refused. */
+static void reserve(struct storage *storage, uint32_t frames)
+{
+    struct view *view = &storage->view;
+    int error = 0;
+    if (storage->wal != NULL && !storage->broken) {
+        error = wal_reserve(storage->wal, frames);
+        if (error != 0) {
+            snprintf(storage->refusal, sizeof storage->refusal,
+                "the log cannot be written: %s: make room in the data "
+                "directory; writes go on by themselves then",
+                strerror(-error));
+        } else {
+            storage->refusal[0] = '\0';
+        }
+    }
+    view->refusal = storage->refusal[0] != '\0' ? storage->refusal : NULL;
+}
+
+/* Plans the batches; returns how many frames wait to be written.  A mark goes
+ * before them, and alone it is not worth a write. */
+static uint32_t plan_locked(struct storage *storage, struct batch *batches)
+{
+    struct view *view = &storage->view;
+    uint32_t commits = 0;
+    for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
+        commits += batch->commits;
+    }
+    reserve(storage, commits);
+    view->now_ms = commit_time_locked(storage);
+    view->wal = view->refusal == NULL ? storage->wal : NULL;
+    uint64_t first = 0;
+    uint64_t marked = 0;
+    if (view->wal != NULL) {
+        first = wal_next_lsn(view->wal);
+        wal_mark(view->wal, view->now_ms);
+        marked = wal_next_lsn(view->wal);
+    }
+    for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
+        plan_batch(view, batch);
+    }
+    if (view->wal == NULL) {
+        return 0;
+    }
+    if (wal_next_lsn(view->wal) == marked) {
+        wal_take_back(view->wal, first);
+    }
+    return (uint32_t)(wal_next_lsn(view->wal) - first);
+}
+
+/* ---- Groups -------------------------------------------------------------- */
+
+void storage_fail(struct storage *storage, const char *what, int error)
+{
+    char why[STORAGE_WHY_MAX];
+    snprintf(why, sizeof why,
+        "%s failed: %s: what was written last may not be on disk; "
+        "restart: the log decides what is there",
+        what, strerror(-error));
+    lock(&storage->commit);
+    bool before = storage->broken;
+    storage->broken = true;
+    memcpy(storage->refusal, why, sizeof storage->refusal);
+    unlock(&storage->commit);
+    if (before) {
+        return;
+    }
+    if (storage->options.fatal != NULL) {
+        storage->options.fatal(storage->options.context, why);
+    }
+    diag_line(storage->options.diag, "storage: %s", why);
+}
+
+/* What is to be said once when writes begin to be refused, and once when they
+ * are taken again. */
+static void tell_refusal(struct storage *storage, bool before)
+{
+    bool now = storage->refusal[0] != '\0';
+    if (now && !before) {
+        diag_line(
+            storage->options.diag, "storage: READ_ONLY: %s", storage->refusal);
+    } else if (before && !now) {
+        diag_line(storage->options.diag, "storage: writes are taken again");
+    }
+}
+
+/* The error of a sync that failed on the way and was not told yet; or 0. */
+static int log_lost_locked(const struct storage *storage)
+{
+    return storage->wal != NULL && !storage->broken ? wal_broken(storage->wal)
+                                                    : 0;
+}
+
+/* What was written, or could not be wiped, may be there after a restart: that
+ * is no refusal, but nobody knows. */
+static void undo_group_locked(
+    struct storage *storage, struct batch *batches, int error, bool written)
+{
+    struct view *view = &storage->view;
+    bool unsure = written || wal_unsure(storage->wal);
+    if (!storage->broken) {
+        snprintf(storage->refusal, sizeof storage->refusal,
+            "the log cannot be written: %s%s", strerror(-error),
+            unsure ? "; a restart may bring this write back" : "");
+    }
+    lock(&storage->figures_lock);
+    storage->figures.write_failures++;
+    unlock(&storage->figures_lock);
+    view_abandon(view);
+    view->wal = NULL;
+    for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
+        refuse_batch(storage, batch, unsure ? KV_INTERNAL : KV_READ_ONLY);
+    }
+}
+
+void commit_group(struct storage *storage, struct batch *batches)
+{
+    bool always = storage->options.sync == KV_SYNC_ALWAYS;
+    int error = 0;
+    bool written = false;
+    lock(&storage->commit);
+    bool refused = storage->refusal[0] != '\0';
+    uint32_t frames = plan_locked(storage, batches);
+    if (frames > 0 && always) {
+        unlock(&storage->commit);
+    }
+    if (frames > 0) {
+        error = wal_write(storage->wal);
+        written = error == 0;
+    }
+    if (frames > 0 && always) {
+        if (written) {
+            error = wal_sync(storage->wal);
+        }
+        if (written && error != 0) {
+            storage_fail(storage, "the sync of the log", error);
+        }
+        lock(&storage->commit);
+    }
+    if (error != 0) {
+        undo_group_locked(storage, batches, error, written);
+    } else {
+        view_publish(&storage->view);
+        storage->applied_lsn =
+            frames > 0 ? wal_next_lsn(storage->wal) - 1 : storage->applied_lsn;
+    }
+    figures_update_locked(storage, frames);
+    tell_refusal(storage, refused);
+    error = log_lost_locked(storage);
+    unlock(&storage->commit);
+    if (error != 0) {
+        storage_fail(storage, "the sync of the log", error);
+    }
+}
+
+void commit_mark(struct storage *storage)
+{
+    lock(&storage->commit);
+    if (storage->wal != NULL && !storage->broken &&
+        wal_mark_due(storage->wal) && wal_reserve(storage->wal, 0) == 0) {
+        wal_mark(storage->wal, commit_time_locked(storage));
+        if (wal_write(storage->wal) == 0) {
+            storage->applied_lsn = wal_next_lsn(storage->wal) - 1;
+        }
+    }
+    unlock(&storage->commit);
+}
+
+/* ---- Batches ------------------------------------------------------------- */
+
+/* The hashes of the whole batch first, so that the waits for the buckets
+ * overlap; then each record is asked for some operations ahead. */
+static void hash_batch(struct table *table, struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct op *op = &batch->ops[i];
+        if ((verb_flags(op->verb) & VERB_KEY) != 0) {
+            op->hash = table_hash(table, op->message->key);
+            table_prefetch_bucket(table, op->hash);
+        }
+    }
+}
+
+void storage_read(struct storage *storage, struct batch *batch)
+{
+    struct view view = {.table = storage->table};
+    assert(batch->count <= BATCH_OPS_MAX);
+    hash_batch(storage->table, batch);
+    lock(&storage->figures_lock);
+    view.now_ms = now_locked(storage);
+    view.records = storage->figures.records;
+    unlock(&storage->figures_lock);
+    batch->commits = 0;
+    for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
+        prefetch_op(storage->table, batch, i, OP_READ);
+    }
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct op *op = &batch->ops[i];
+        prefetch_op(storage->table, batch, i + AHEAD, OP_READ);
+        if (op->state == OP_READ) {
+            storage_apply(&view, op);
+        } else if (op->state == OP_COMMIT) {
+            batch->commits++;
+        }
+    }
+}
+
+bool storage_commit(struct storage *storage, struct batch *batch)
+{
+    batch->next = NULL;
+    if (batch->commits == 0) {
+        return true;
+    }
+    if (!storage->committer_runs) {
+        commit_group(storage, batch);
+        return true;
+    }
+    committer_queue(storage, batch);
+    return false;
+}

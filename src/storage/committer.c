@@ -1,0 +1,170 @@
+/* committer.c: the thread that commits with KV_SYNC=always: it takes all that
+ * has queued as one group, with one write and one sync (group commit: D.
+ * Gawlick and D. Kinkade, "Varieties of concurrency control in IMS/VS Fast
+ * Path", 1985).
+ *
+ * Clients that were answered together come back one after the other, so whoever
+ * starts with the first of them syncs often for few, and whoever waits for the
+ * last lets the disk rest.  The committer starts when half of them are there,
+ * so that the others come back while these are synced; it waits for half the
+ * time of a group at the most, and a lone client never waits.  How many there
+ * are it sees when a group is done: those in it and those who queue. */
+#include "storage/state.h"
+
+#include "clock.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum {
+    MARK_IDLE_NS = 200000000, /* without writes, before a mark */
+    GATHER_MAX_NS = 500000,   /* the longest wait for others */
+    NS_A_SECOND = 1000000000
+};
+
+/* What the last groups were like. */
+struct pace {
+    uint32_t population; /* operations under way at a time, the most of late */
+    int64_t group_ns;    /* how long the last group took */
+};
+
+static struct timespec time_in(int64_t ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ns;
+    while (until.tv_nsec >= NS_A_SECOND) {
+        until.tv_nsec -= NS_A_SECOND;
+        until.tv_sec++;
+    }
+    return until;
+}
+
+/* Waits until that many operations are queued, the thread is to stop, or the
+ * time is over. */
+static void wait_locked(struct storage *storage, uint32_t wanted, int64_t ns)
+{
+    struct timespec until = time_in(ns);
+    int error = 0;
+    storage->wanted_commits = wanted;
+    while (storage->queued_commits < wanted && !storage->committer_stops &&
+           error != ETIMEDOUT) {
+        error =
+            pthread_cond_timedwait(&storage->queued, &storage->queue, &until);
+    }
+    storage->wanted_commits = UINT32_MAX;
+}
+
+/* Takes as many batches as one write may carry. */
+static struct batch *take_group_locked(
+    struct storage *storage, uint32_t *commits)
+{
+    struct batch *first = storage->queue_first;
+    struct batch *last = first;
+    *commits = first->commits;
+    while (
+        last->next != NULL && *commits + last->next->commits < WAL_GROUP_MAX) {
+        last = last->next;
+        *commits += last->commits;
+    }
+    storage->queue_first = last->next;
+    storage->queued_commits -= *commits;
+    last->next = NULL;
+    return first;
+}
+
+/* The next group; NULL if none came for a while, or if the thread is to stop
+ * and nothing is left. */
+static struct batch *next_group(
+    struct storage *storage, const struct pace *pace, uint32_t *commits)
+{
+    struct batch *group = NULL;
+    lock(&storage->queue);
+    wait_locked(storage, 1, MARK_IDLE_NS);
+    if (storage->queued_commits > 0) {
+        wait_locked(storage, pace->population / 2,
+            (int64_t)u64_min((uint64_t)pace->group_ns / 2, GATHER_MAX_NS));
+        group = take_group_locked(storage, commits);
+    }
+    unlock(&storage->queue);
+    return group;
+}
+
+static void note_group(struct storage *storage, struct pace *pace,
+    uint32_t commits, int64_t took_ns)
+{
+    uint32_t fading = pace->population * 7 / 8;
+    lock(&storage->queue);
+    uint32_t seen = commits + storage->queued_commits;
+    unlock(&storage->queue);
+    pace->population = seen > fading ? seen : fading;
+    pace->group_ns = took_ns;
+}
+
+static bool stops(struct storage *storage)
+{
+    lock(&storage->queue);
+    bool stops = storage->committer_stops && storage->queued_commits == 0;
+    unlock(&storage->queue);
+    return stops;
+}
+
+static void *committer_run(void *context)
+{
+    struct storage *storage = context;
+    struct pace pace = {0};
+    while (!stops(storage)) {
+        uint32_t commits;
+        struct batch *batch = next_group(storage, &pace, &commits);
+        if (batch == NULL) {
+            commit_mark(storage);
+            continue;
+        }
+        int64_t started_ns = clock_steady_ns();
+        commit_group(storage, batch);
+        note_group(storage, &pace, commits, clock_steady_ns() - started_ns);
+        while (batch != NULL) {
+            struct batch *next = batch->next;
+            batch->next = NULL;
+            batch->done(batch);
+            batch = next;
+        }
+    }
+    return NULL;
+}
+
+int committer_start(struct storage *storage)
+{
+    int error = thread_start(&storage->committer, committer_run, storage);
+    storage->committer_runs = error == 0;
+    return error;
+}
+
+void committer_stop(struct storage *storage)
+{
+    if (storage->committer_runs) {
+        lock(&storage->queue);
+        storage->committer_stops = true;
+        pthread_cond_signal(&storage->queued);
+        unlock(&storage->queue);
+        pthread_join(storage->committer, NULL);
+        storage->committer_runs = false;
+    }
+}
+
+void committer_queue(struct storage *storage, struct batch *batch)
+{
+    lock(&storage->queue);
+    if (storage->queue_first == NULL) {
+        storage->queue_first = batch;
+    } else {
+        storage->queue_last->next = batch;
+    }
+    storage->queue_last = batch;
+    storage->queued_commits += batch->commits;
+    if (storage->queued_commits >= storage->wanted_commits) {
+        pthread_cond_signal(&storage->queued);
+    }
+    unlock(&storage->queue);
+}

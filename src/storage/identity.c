@@ -1,0 +1,149 @@
+/* identity.c: the file hash.key: whose data this is, and the secret of the
+ * table's hash.
+ *
+ *     0   8   "fixkvkey"
+ *     8   4   format version, 1
+ *     12  16  identity of the store, random
+ *     28  16  secret, random
+ *     44  4   crc32c of the 44 bytes before
+ *
+ * No data depends on the secret (only cursors of a SCAN under way do), so a
+ * file that is lost or damaged is made anew, with the identity that backups
+ * and log have. */
+#include "storage/identity.h"
+#include "storage/state.h"
+
+#include "file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_FILE "hash.key"
+#define KEY_FILE_NEW "hash.key-new"
+
+enum { KEY_VERSION = 1 };
+
+struct key_file {
+    char magic[8];
+    uint32_t version;
+    uint8_t identity[WAL_IDENTITY_SIZE];
+    uint8_t secret[SIPHASH_SECRET_SIZE];
+    uint32_t crc;
+};
+
+_Static_assert(sizeof(struct key_file) == 48, "no padding");
+
+static const char magic[8] = {'f', 'i', 'x', 'k', 'v', 'k', 'e', 'y'};
+
+static uint32_t key_crc(const struct key_file *key)
+{
+    return crc32c(0, key, offsetof(struct key_file, crc));
+}
+
+/* 0, -ENOENT, -EUCLEAN if damaged, or another -errno. */
+static int read_key(int directory, struct key_file *key)
+{
+    int fd = file_open_read(directory, KEY_FILE);
+    if (fd < 0) {
+        return fd;
+    }
+    int64_t got = file_read_at(fd, key, sizeof *key, 0);
+    file_close(fd);
+    if (got < 0) {
+        return (int)got;
+    }
+    bool valid = got == (int64_t)sizeof *key &&
+                 memcmp(key->magic, magic, sizeof magic) == 0 &&
+                 key->version == KEY_VERSION && key->crc == key_crc(key);
+    return valid ? 0 : -EUCLEAN;
+}
+
+int identity_read(int directory, uint8_t identity[HEAD_IDENTITY_SIZE])
+{
+    struct key_file key;
+    int error = read_key(directory, &key);
+    if (error == 0) {
+        memcpy(identity, key.identity, sizeof key.identity);
+    }
+    return error;
+}
+
+static int write_key(int directory, struct key_file *key)
+{
+    memcpy(key->magic, magic, sizeof magic);
+    key->version = KEY_VERSION;
+    key->crc = key_crc(key);
+    int fd = file_create(directory, KEY_FILE_NEW);
+    if (fd < 0) {
+        return fd;
+    }
+    int error = file_write_at(fd, key, sizeof *key, 0);
+    if (error == 0) {
+        error = file_sync(fd);
+    }
+    file_close(fd);
+    if (error == 0) {
+        error = file_rename(directory, KEY_FILE_NEW, KEY_FILE);
+    }
+    return error != 0 ? error : file_sync_directory(directory);
+}
+
+/* The identity that the data has; -ENOENT if there is none. */
+static int find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
+{
+    struct backup_list *list = malloc(sizeof *list);
+    if (list == NULL) {
+        return -ENOMEM;
+    }
+    int error = backup_list_read(directory, list);
+    bool found = false;
+    for (uint32_t i = 0; error == 0 && !found && i < list->count; i++) {
+        struct backup_reader reader;
+        char why[BACKUP_WHY_MAX];
+        found = backup_open(&reader, directory, list->lsns[i], NULL, why) == 0;
+        if (found) {
+            memcpy(identity, reader.head.identity, WAL_IDENTITY_SIZE);
+            backup_close(&reader);
+        }
+    }
+    free(list);
+    if (error != 0 || found) {
+        return error;
+    }
+    return wal_find_identity(directory, identity);
+}
+
+static int make_key(struct storage *storage, struct key_file *key, bool damaged)
+{
+    int error = find_identity(storage->directory, key->identity);
+    if (error == 0 || damaged) {
+        diag_line(storage->options.diag, "storage: %s is %s: made anew",
+            KEY_FILE, damaged ? "damaged" : "missing");
+    }
+    if (error == -ENOENT) {
+        error = file_random(key->identity, sizeof key->identity);
+    }
+    if (error == 0) {
+        error = file_random(key->secret, sizeof key->secret);
+    }
+    return error != 0 ? error : write_key(storage->directory, key);
+}
+
+int identity_open(struct storage *storage, uint8_t secret[SIPHASH_SECRET_SIZE],
+    char why[STORAGE_WHY_MAX])
+{
+    struct key_file key = {.version = 0};
+    int error = read_key(storage->directory, &key);
+    if (error == -ENOENT || error == -EUCLEAN) {
+        error = make_key(storage, &key, error == -EUCLEAN);
+    }
+    if (error != 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot read or make %s in %s: %s",
+            KEY_FILE, storage->options.directory, strerror(-error));
+        return error;
+    }
+    memcpy(storage->identity, key.identity, sizeof storage->identity);
+    memcpy(secret, key.secret, SIPHASH_SECRET_SIZE);
+    return 0;
+}

@@ -1,0 +1,331 @@
+/* keeper.c: what has to be done now and then, by a thread of its own: the sync
+ * of every second, a log segment ahead, the sweep, backups at intervals and on
+ * demand.  Nobody waits for it. */
+#include "storage/state.h"
+
+#include "clock.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    SYNC_INTERVAL_MS = 1000,
+    PREPARE_RETRY_MS = 1000,
+    SWEEP_BUCKETS = 16384, /* looked at in one tick */
+    OUTGROWN_SHARE = 2     /* of a backup's size, that the log may reach */
+};
+
+struct keeper {
+    struct storage *storage;
+    int64_t now_ms; /* steady */
+    int64_t sync_ms;
+    int64_t prepare_ms;
+    int64_t backup_ms;
+    bool prepare_failed;
+};
+
+/* ---- The log ------------------------------------------------------------- */
+
+static void sync_log(struct keeper *keeper)
+{
+    struct storage *storage = keeper->storage;
+    bool everysec = storage->options.sync == KV_SYNC_EVERYSEC;
+    if (storage->options.sync == KV_SYNC_ALWAYS ||
+        keeper->now_ms - keeper->sync_ms < SYNC_INTERVAL_MS) {
+        return;
+    }
+    keeper->sync_ms = keeper->now_ms;
+    int error = 0;
+    if (!everysec) {
+        error = wal_sync_sealed(storage->wal);
+    } else if (wal_dirty(storage->wal)) {
+        error = wal_sync(storage->wal);
+    }
+    if (error != 0) {
+        storage_fail(storage, "the sync of the log", error);
+    } else {
+        commit_mark(storage);
+    }
+}
+
+static void prepare_log(struct keeper *keeper)
+{
+    struct storage *storage = keeper->storage;
+    if (keeper->prepare_failed &&
+        keeper->now_ms - keeper->prepare_ms < PREPARE_RETRY_MS) {
+        return;
+    }
+    int error = wal_prepare(storage->wal);
+    if (error != 0 && !keeper->prepare_failed) {
+        diag_line(storage->options.diag,
+            "log: cannot allocate the next segment of %" PRIu64
+            " bytes ahead: %s; writes will be refused when this one is full",
+            storage->options.segment_bytes, strerror(-error));
+    }
+    keeper->prepare_failed = error != 0;
+    keeper->prepare_ms = keeper->now_ms;
+}
+
+/* ---- The sweep ----------------------------------------------------------- */
+
+static void sweep_done(struct batch *batch)
+{
+    struct storage *storage = batch->owner;
+    uint64_t expired = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        expired += batch->ops[i].message->status == KV_SUCCESS ? 1 : 0;
+    }
+    pthread_mutex_lock(&storage->figures_lock);
+    storage->figures.expired += expired;
+    pthread_mutex_unlock(&storage->figures_lock);
+    pthread_mutex_lock(&storage->keeper_lock);
+    storage->sweeping = false;
+    storage->sweep_goes_on = expired == SWEEP_KEYS_MAX;
+    pthread_cond_signal(&storage->keeper_wakes);
+    pthread_mutex_unlock(&storage->keeper_lock);
+}
+
+static void note_cycle(struct keeper *keeper, struct sweeper *sweeper)
+{
+    struct storage *storage = keeper->storage;
+    pthread_mutex_lock(&storage->figures_lock);
+    storage->figures.sweep_cycle_ms =
+        (uint64_t)(keeper->now_ms - sweeper->cycle_started_ms);
+    pthread_mutex_unlock(&storage->figures_lock);
+    sweeper->cycle_started_ms = keeper->now_ms;
+}
+
+static void fill_sweep(struct sweeper *sweeper, uint32_t count)
+{
+    sweeper->batch.count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        kv_message_t *message = &sweeper->messages[i];
+        *message = (kv_message_t){.type = VERB_SWEEP};
+        memcpy(message->key, sweeper->found[i].key, KV_KEY_SIZE);
+        sweeper->batch.ops[i] = (struct op){
+            .message = message,
+            .verb = VERB_SWEEP,
+            .state = OP_COMMIT,
+        };
+    }
+}
+
+/* Hands one batch of expired records to commit, if there are any. */
+static void sweep(struct keeper *keeper)
+{
+    struct storage *storage = keeper->storage;
+    struct sweeper *sweeper = storage->sweeper;
+    pthread_mutex_lock(&storage->keeper_lock);
+    bool busy = storage->sweeping;
+    storage->sweep_goes_on = false;
+    pthread_mutex_unlock(&storage->keeper_lock);
+    if (busy) {
+        return;
+    }
+    uint32_t count = table_sweep(storage->table, &sweeper->position,
+        SWEEP_BUCKETS, storage_now(storage), sweeper->found, SWEEP_KEYS_MAX);
+    if (sweeper->position == 0) {
+        note_cycle(keeper, sweeper);
+    }
+    if (count == 0) {
+        return;
+    }
+    fill_sweep(sweeper, count);
+    pthread_mutex_lock(&storage->keeper_lock);
+    storage->sweeping = true;
+    pthread_mutex_unlock(&storage->keeper_lock);
+    storage_read(storage, &sweeper->batch);
+    if (storage_commit(storage, &sweeper->batch)) {
+        sweep_done(&sweeper->batch);
+    }
+}
+
+/* ---- Backups ------------------------------------------------------------- */
+
+static void *backup_run(void *context)
+{
+    struct storage *storage = context;
+    uint64_t lsn;
+    int error = snapshot_write(storage, &lsn);
+    pthread_mutex_lock(&storage->keeper_lock);
+    struct storage_backup_request *request = storage->served;
+    storage->served = NULL;
+    pthread_mutex_unlock(&storage->keeper_lock);
+    while (request != NULL) {
+        struct storage_backup_request *next = request->next;
+        request->done(request, error, lsn);
+        request = next;
+    }
+    pthread_mutex_lock(&storage->keeper_lock);
+    storage->backup_done = true;
+    pthread_cond_signal(&storage->keeper_wakes);
+    pthread_mutex_unlock(&storage->keeper_lock);
+    return NULL;
+}
+
+/* Anything changed, and the log has outgrown its share of the last backup. */
+static bool outgrown(struct storage *storage)
+{
+    struct wal_figures log;
+    wal_figures(storage->wal, &log);
+    pthread_mutex_lock(&storage->figures_lock);
+    uint64_t lsn = storage->figures.backup_lsn;
+    uint64_t records = storage->figures.backup_records;
+    pthread_mutex_unlock(&storage->figures_lock);
+    return log.data > lsn && log.written - lsn > records / OUTGROWN_SHARE;
+}
+
+static void join_backup(struct keeper *keeper)
+{
+    struct storage *storage = keeper->storage;
+    pthread_mutex_lock(&storage->keeper_lock);
+    bool done = storage->backup_done;
+    pthread_mutex_unlock(&storage->keeper_lock);
+    if (done) {
+        pthread_join(storage->backup_thread, NULL);
+        pthread_mutex_lock(&storage->keeper_lock);
+        storage->backup_done = false;
+        storage->backup_runs = false;
+        pthread_mutex_unlock(&storage->keeper_lock);
+        keeper->backup_ms = keeper->now_ms;
+    }
+}
+
+static void back_up(struct keeper *keeper)
+{
+    struct storage *storage = keeper->storage;
+    int64_t interval_ms = (int64_t)storage->options.backup_interval_s * 1000;
+    bool due =
+        interval_ms != 0 && keeper->now_ms - keeper->backup_ms >= interval_ms;
+    join_backup(keeper);
+    if (due && !outgrown(storage)) {
+        keeper->backup_ms = keeper->now_ms;
+        due = false;
+    }
+    pthread_mutex_lock(&storage->keeper_lock);
+    bool start = !storage->backup_runs && (due || storage->waiting != NULL);
+    if (start) {
+        storage->served = storage->waiting;
+        storage->waiting = NULL;
+        storage->waiting_count = 0;
+        storage->backup_runs = true;
+    }
+    pthread_mutex_unlock(&storage->keeper_lock);
+    if (!start) {
+        return;
+    }
+    if (thread_start(&storage->backup_thread, backup_run, storage) != 0) {
+        /* Without a thread it is written here, and all else waits. */
+        backup_run(storage);
+        pthread_mutex_lock(&storage->keeper_lock);
+        storage->backup_done = false;
+        storage->backup_runs = false;
+        pthread_mutex_unlock(&storage->keeper_lock);
+    }
+}
+
+bool storage_backup(
+    struct storage *storage, struct storage_backup_request *request)
+{
+    if (storage->wal == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&storage->keeper_lock);
+    bool taken =
+        storage->waiting_count < BACKUP_WAITING_MAX && !storage->keeper_stops;
+    if (taken) {
+        request->next = storage->waiting;
+        storage->waiting = request;
+        storage->waiting_count++;
+        pthread_cond_signal(&storage->keeper_wakes);
+    }
+    pthread_mutex_unlock(&storage->keeper_lock);
+    return taken;
+}
+
+/* ---- The thread ---------------------------------------------------------- */
+
+/* Sleeps until the next tick, until somebody wants something, or not at all
+ * while there is much to sweep; false when the thread is to end. */
+static bool wait_for_tick(struct storage *storage)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += KEEPER_TICK_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&storage->keeper_lock);
+    int error = 0;
+    while (!storage->keeper_stops && !storage->backup_done &&
+           (storage->waiting == NULL || storage->backup_runs) &&
+           !storage->sweep_goes_on && error != ETIMEDOUT) {
+        error = pthread_cond_timedwait(
+            &storage->keeper_wakes, &storage->keeper_lock, &until);
+    }
+    bool goes_on = !storage->keeper_stops;
+    pthread_mutex_unlock(&storage->keeper_lock);
+    return goes_on;
+}
+
+static void *keeper_run(void *context)
+{
+    struct keeper keeper = {.storage = context};
+    struct storage *storage = context;
+    keeper.backup_ms = clock_steady_ms();
+    keeper.sync_ms = keeper.backup_ms;
+    storage->sweeper->batch.done = sweep_done;
+    storage->sweeper->cycle_started_ms = keeper.backup_ms;
+    do {
+        keeper.now_ms = clock_steady_ms();
+        sweep(&keeper);
+        if (storage->wal != NULL) {
+            prepare_log(&keeper);
+            sync_log(&keeper);
+            back_up(&keeper);
+        }
+    } while (wait_for_tick(storage));
+    return NULL;
+}
+
+int keeper_start(struct storage *storage)
+{
+    int error = thread_start(&storage->keeper, keeper_run, storage);
+    storage->keeper_runs = error == 0;
+    return error;
+}
+
+/* Waits for a backup that runs and a sweep that commit has; answers requests
+ * that came too late. */
+void keeper_stop(struct storage *storage)
+{
+    if (!storage->keeper_runs) {
+        return;
+    }
+    pthread_mutex_lock(&storage->keeper_lock);
+    storage->keeper_stops = true;
+    pthread_cond_signal(&storage->keeper_wakes);
+    pthread_mutex_unlock(&storage->keeper_lock);
+    pthread_join(storage->keeper, NULL);
+    storage->keeper_runs = false;
+    if (storage->backup_runs) {
+        pthread_join(storage->backup_thread, NULL);
+        storage->backup_runs = false;
+    }
+    pthread_mutex_lock(&storage->keeper_lock);
+    while (storage->sweeping) {
+        pthread_cond_wait(&storage->keeper_wakes, &storage->keeper_lock);
+    }
+    struct storage_backup_request *request = storage->waiting;
+    storage->waiting = NULL;
+    pthread_mutex_unlock(&storage->keeper_lock);
+    while (request != NULL) {
+        struct storage_backup_request *next = request->next;
+        request->done(request, -ECANCELED, 0);
+        request = next;
+    }
+}

@@ -1,0 +1,125 @@
+/* snapshot.c: writing a backup while writers go on, and removing what it makes
+ * superfluous. */
+#include "storage/state.h"
+
+#include "clock.h"
+#include "file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Called under a bucket's mutex. */
+static void save(void *context, const struct record *record)
+{
+    struct storage *storage = context;
+    kv_message_t message = {
+        .type = KV_PUT,
+        .value_len = record->value_len,
+    };
+    memcpy(message.key, record->key, KV_KEY_SIZE);
+    memcpy(message.value, record->value, KV_VALUE_MAX);
+    backup_add(storage->backup_writer, &message, record->expire_ms);
+}
+
+/* The instant: under the commit lock, between two groups. */
+static void begin(struct storage *storage, struct backup_writer *writer,
+    struct backup_head *head)
+{
+    pthread_mutex_lock(&storage->commit);
+    head->lsn = storage->applied_lsn;
+    head->count = table_records(storage->table);
+    head->time_ms = commit_time_locked(storage);
+    memcpy(head->identity, storage->identity, sizeof head->identity);
+    backup_begin(writer, head);
+    storage->backup_writer = writer;
+    table_snapshot_start(storage->table, save, storage);
+    pthread_mutex_unlock(&storage->commit);
+}
+
+static int write_file(struct storage *storage, struct backup_head *head)
+{
+    struct backup_writer *writer;
+    int error = backup_create(&writer, storage->directory);
+    if (error != 0) {
+        return error;
+    }
+    begin(storage, writer, head);
+    for (uint64_t i = 0; table_snapshot_bucket(storage->table, i); i++) {
+        /* An error shows at the end; until then commits must find the
+         * snapshot in order. */
+        (void)backup_pace(writer);
+    }
+    /* The backup must not be ahead of the log. */
+    error = wal_sync(storage->wal);
+    if (error != 0) {
+        backup_abandon(writer);
+        storage_fail(storage, "the sync of the log", error);
+        return error;
+    }
+    return backup_finish(writer);
+}
+
+/* Removes all but the newest backups, then the log that the oldest of these
+ * does not need. */
+static int remove_old(struct storage *storage)
+{
+    struct backup_list *list = malloc(sizeof *list);
+    if (list == NULL) {
+        return -ENOMEM;
+    }
+    int error = backup_list_read(storage->directory, list);
+    uint32_t keep = storage->options.backup_keep;
+    for (uint32_t i = keep; error == 0 && i < list->count; i++) {
+        error = backup_remove(storage->directory, list->lsns[i]);
+    }
+    if (error == 0 && list->count >= keep) {
+        error = wal_remove_before(storage->wal, list->lsns[keep - 1]);
+    }
+    free(list);
+    return error;
+}
+
+static void note(struct storage *storage, const struct backup_head *head,
+    int64_t took_ms, int error)
+{
+    pthread_mutex_lock(&storage->figures_lock);
+    struct figures *figures = &storage->figures;
+    if (error != 0) {
+        figures->backup_failures++;
+    } else {
+        figures->backups++;
+        figures->backup_lsn = head->lsn;
+        figures->backup_records = head->count;
+        figures->backup_ms = (uint64_t)took_ms;
+    }
+    pthread_mutex_unlock(&storage->figures_lock);
+}
+
+int snapshot_write(struct storage *storage, uint64_t *lsn)
+{
+    struct backup_head head = {0};
+    struct diag *diag = storage->options.diag;
+    int64_t started_ms = clock_steady_ms();
+    int error = write_file(storage, &head);
+    int64_t took_ms = clock_steady_ms() - started_ms;
+    note(storage, &head, took_ms, error);
+    *lsn = head.lsn;
+    if (error != 0) {
+        diag_line(diag, "backup: failed: %s; the log keeps everything",
+            strerror(-error));
+        return error;
+    }
+    diag_verbose(diag, 1,
+        "backup: LSN %" PRIu64 ", %" PRIu64 " records in %" PRId64 " ms",
+        head.lsn, head.count, took_ms);
+    int unclean = remove_old(storage);
+    if (unclean != 0) {
+        diag_line(diag, "backup: cannot remove what is superfluous: %s",
+            strerror(-unclean));
+    }
+    if (wal_broken(storage->wal) != 0) {
+        storage_fail(storage, "the sync of the log", wal_broken(storage->wal));
+    }
+    return 0;
+}

@@ -1,0 +1,167 @@
+/* state.h: an open storage; for the files of this folder only.
+ *
+ * Invariants of the engine:
+ *  1. No reply leaves before what it acknowledges is as durable as KV_SYNC
+ *     says.
+ *  2. With always, the table holds only what is on disk: no reader sees what a
+ *     crash may take back.
+ *  3. Log order = apply order = recovery order.
+ *  4. What cannot succeed is refused before it is logged (a slot is taken
+ *     first); so replay never fails where the original did not.
+ *  5. A failed sync is fatal: nothing is acknowledged after it.  A failed write
+ *     or a full disk is not: writes answer READ_ONLY, reads go on, and it heals
+ *     when a segment can be allocated again.
+ *
+ * Locks, in the order in which they are taken: commit; a bucket's; then the
+ * innermost ones, of which a thread holds one at a time: queue, figures,
+ * keeper, and those inside wal and backup. */
+#ifndef STORAGE_STATE_H
+#define STORAGE_STATE_H
+
+#include "backup/backup.h"
+#include "storage/storage.h"
+#include "storage/view.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+enum {
+    SWEEP_KEYS_MAX = 256,    /* expired records removed by one commit */
+    BACKUP_WAITING_MAX = 64, /* requests for a backup */
+    KEEPER_TICK_MS = 100
+};
+
+struct figures {
+    int64_t now_ms;    /* the latest time that anybody was told */
+    int64_t steady_ms; /* when that was, by the steady clock */
+    uint64_t records;
+    uint64_t applied_lsn; /* of the last frame whose change is visible */
+    uint64_t commits;
+    uint64_t frames;
+    uint64_t expired;
+    uint64_t buckets;
+    uint64_t overflow_buckets;
+    uint64_t write_failures;
+    bool read_only;
+    uint64_t sweep_cycle_ms;
+    uint64_t backups;
+    uint64_t backup_failures;
+    uint64_t backup_lsn;
+    uint64_t backup_records;
+    uint64_t backup_ms;
+    uint64_t recovery_ms;
+    uint64_t recovery_frames;
+};
+
+/* The sweep's batch; the keeper's, but while commit has it. */
+struct sweeper {
+    uint64_t position; /* bucket */
+    int64_t cycle_started_ms;
+    struct batch batch;
+    kv_message_t messages[SWEEP_KEYS_MAX];
+    struct table_found found[SWEEP_KEYS_MAX];
+};
+
+struct storage {
+    struct storage_options options;
+    int directory; /* -1: memory alone */
+    int lock_fd;
+    uint8_t identity[WAL_IDENTITY_SIZE];
+    struct table *table;
+    struct wal *wal; /* NULL: memory alone */
+
+    pthread_mutex_t commit;
+    struct view view;     /* the group being committed */
+    uint64_t applied_lsn; /* as in figures */
+    int64_t last_ms;      /* time of the last group */
+    char refusal[STORAGE_WHY_MAX];
+    bool broken;                         /* a sync failed: no writes any more */
+    struct backup_writer *backup_writer; /* while a snapshot is saved */
+
+    pthread_mutex_t queue; /* guards the committer's queue */
+    pthread_cond_t queued;
+    struct batch *queue_first;
+    struct batch *queue_last;
+    uint32_t queued_commits; /* operations in the queue */
+    uint32_t wanted_commits; /* for which the committer wants to be woken */
+    bool committer_stops;
+    bool committer_runs;
+    pthread_t committer;
+
+    pthread_mutex_t figures_lock;
+    struct figures figures;
+
+    pthread_mutex_t keeper_lock; /* guards what follows */
+    pthread_cond_t keeper_wakes;
+    bool keeper_stops;
+    bool keeper_runs;
+    bool sweeping;      /* commit has the sweeper's batch */
+    bool sweep_goes_on; /* it removed all that one commit may: there is more */
+    struct storage_backup_request *waiting; /* for the next backup */
+    struct storage_backup_request *served;  /* by the one that runs */
+    uint32_t waiting_count;
+    bool backup_runs;
+    bool backup_done; /* its thread wants to be joined */
+    pthread_t keeper;
+    pthread_t backup_thread;
+    struct sweeper *sweeper;
+};
+
+static inline void lock(pthread_mutex_t *mutex)
+{
+    int error = pthread_mutex_lock(mutex);
+    assert(error == 0);
+    (void)error;
+}
+
+static inline void unlock(pthread_mutex_t *mutex)
+{
+    int error = pthread_mutex_unlock(mutex);
+    assert(error == 0);
+    (void)error;
+}
+
+/* ---- committer.c --------------------------------------------------------- */
+
+int committer_start(struct storage *storage);
+/* Commits what is queued, then ends the thread. */
+void committer_stop(struct storage *storage);
+void committer_queue(struct storage *storage, struct batch *batch);
+
+/* ---- commit.c ------------------------------------------------------------ */
+
+/* Plans, writes, syncs where every group is synced, publishes and answers the
+ * batches, which hang together by next. */
+void commit_group(struct storage *storage, struct batch *batches);
+/* Writes a mark, if one is due, in the modes where nobody else does. */
+void commit_mark(struct storage *storage);
+/* The end of trust in the log. */
+void storage_fail(struct storage *storage, const char *what, int error);
+void figures_update_locked(struct storage *storage, uint32_t frames);
+/* The time for a new group: commit lock held. */
+int64_t commit_time_locked(struct storage *storage);
+
+/* ---- keeper.c ------------------------------------------------------------ */
+
+int keeper_start(struct storage *storage);
+void keeper_stop(struct storage *storage);
+
+/* ---- snapshot.c ---------------------------------------------------------- */
+
+/* Writes a backup, removes old ones and log that is no longer needed.  0 or
+ * -errno; *lsn: its LSN.  One thread at a time. */
+int snapshot_write(struct storage *storage, uint64_t *lsn);
+
+/* ---- recover.c ----------------------------------------------------------- */
+
+/* Fills the empty table from the newest valid backup and the log, and opens
+ * the log for appending. */
+int storage_recover(struct storage *storage, char why[STORAGE_WHY_MAX]);
+
+/* ---- identity.c ---------------------------------------------------------- */
+
+/* Reads the store's identity and the secret of its hash, or makes them. */
+int identity_open(struct storage *storage, uint8_t secret[SIPHASH_SECRET_SIZE],
+    char why[STORAGE_WHY_MAX]);
+
+#endif

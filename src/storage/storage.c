@@ -1,0 +1,312 @@
+#include "storage/storage.h"
+#include "storage/state.h"
+
+#include "clock.h"
+#include "file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOCK_FILE "lock"
+
+/* ---- Opening ------------------------------------------------------------- */
+
+static void init_locks(struct storage *storage)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_mutex_init(&storage->commit, NULL);
+    pthread_mutex_init(&storage->queue, NULL);
+    pthread_mutex_init(&storage->figures_lock, NULL);
+    pthread_mutex_init(&storage->keeper_lock, NULL);
+    pthread_cond_init(&storage->queued, &steady);
+    pthread_cond_init(&storage->keeper_wakes, &steady);
+    pthread_condattr_destroy(&steady);
+}
+
+/* Before anything is touched. */
+static int check_options(
+    const struct storage_options *options, char why[STORAGE_WHY_MAX])
+{
+    if (options->capacity < 1 || options->capacity > TABLE_CAPACITY_MAX) {
+        snprintf(why, STORAGE_WHY_MAX,
+            "KV_CAPACITY is %" PRIu64 "; allowed is 1 to %d", options->capacity,
+            TABLE_CAPACITY_MAX);
+        return -EINVAL;
+    }
+    if ((unsigned)options->sync > KV_SYNC_NONE) {
+        snprintf(why, STORAGE_WHY_MAX, "KV_SYNC is %d; allowed is %d to %d",
+            (int)options->sync, KV_SYNC_ALWAYS, KV_SYNC_NONE);
+        return -EINVAL;
+    }
+    if (options->directory != NULL &&
+        (options->segment_bytes < WAL_SEGMENT_MIN ||
+            options->segment_bytes > WAL_SEGMENT_MAX ||
+            options->segment_bytes % DISK_PAGE != 0)) {
+        snprintf(why, STORAGE_WHY_MAX,
+            "KV_LOG_SEGMENT is %" PRIu64 " bytes; allowed are multiples of %d "
+            "from %d to %" PRIu64,
+            options->segment_bytes, DISK_PAGE, WAL_SEGMENT_MIN,
+            WAL_SEGMENT_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int open_directory(struct storage *storage, char why[STORAGE_WHY_MAX])
+{
+    const char *path = storage->options.directory;
+    storage->directory = file_open_directory(path, true);
+    if (storage->directory < 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot open the data directory %s: %s",
+            path, strerror(-storage->directory));
+        return storage->directory;
+    }
+    storage->lock_fd = file_lock(storage->directory, LOCK_FILE);
+    if (storage->lock_fd == -EWOULDBLOCK) {
+        snprintf(why, STORAGE_WHY_MAX,
+            "the data directory %s is in use by another process: stop that, "
+            "or choose another directory",
+            path);
+        return -EBUSY;
+    }
+    if (storage->lock_fd < 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot write in %s: %s", path,
+            strerror(-storage->lock_fd));
+        return storage->lock_fd;
+    }
+    return 0;
+}
+
+static int make_table(struct storage *storage,
+    const uint8_t secret[SIPHASH_SECRET_SIZE], char why[STORAGE_WHY_MAX])
+{
+    uint64_t capacity = storage->options.capacity;
+    int error =
+        table_create(&storage->table, capacity, VIEW_CHANGES_MAX, secret);
+    if (error != 0) {
+        struct storage_plan plan;
+        storage_plan(capacity, &plan);
+        snprintf(why, STORAGE_WHY_MAX,
+            "KV_CAPACITY is %" PRIu64 ", which takes %" PRIu64
+            " bytes of address space; the system refuses that: %s",
+            capacity, plan.reserved_bytes, strerror(-error));
+    }
+    return error;
+}
+
+static int make_buffers(struct storage *storage, char why[STORAGE_WHY_MAX])
+{
+    storage->sweeper = calloc(1, sizeof *storage->sweeper);
+    storage->view.overlay = calloc(1, sizeof *storage->view.overlay);
+    if (storage->sweeper == NULL || storage->view.overlay == NULL) {
+        snprintf(why, STORAGE_WHY_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    storage->view.table = storage->table;
+    storage->sweeper->batch.owner = storage;
+    return 0;
+}
+
+static int start_threads(struct storage *storage, char why[STORAGE_WHY_MAX])
+{
+    int error = 0;
+    if (storage->wal != NULL && storage->options.sync == KV_SYNC_ALWAYS) {
+        error = committer_start(storage);
+    }
+    if (error == 0) {
+        error = keeper_start(storage);
+    }
+    if (error != 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot start a thread: %s",
+            strerror(-error));
+    }
+    return error;
+}
+
+/* The secret of the hash: the directory's, or one for memory alone. */
+static int find_secret(struct storage *storage,
+    uint8_t secret[SIPHASH_SECRET_SIZE], char why[STORAGE_WHY_MAX])
+{
+    if (storage->options.directory != NULL) {
+        int error = open_directory(storage, why);
+        return error != 0 ? error : identity_open(storage, secret, why);
+    }
+    int error = file_random(secret, SIPHASH_SECRET_SIZE);
+    if (error != 0) {
+        snprintf(why, STORAGE_WHY_MAX, "the system has no random bytes: %s",
+            strerror(-error));
+    }
+    return error;
+}
+
+static int fill(struct storage *storage, char why[STORAGE_WHY_MAX])
+{
+    uint8_t secret[SIPHASH_SECRET_SIZE];
+    int error = check_options(&storage->options, why);
+    if (error == 0) {
+        error = find_secret(storage, secret, why);
+    }
+    if (error == 0) {
+        error = make_table(storage, secret, why);
+    }
+    if (error == 0) {
+        error = make_buffers(storage, why);
+    }
+    if (error == 0 && storage->options.directory != NULL) {
+        error = storage_recover(storage, why);
+    }
+    if (error == 0) {
+        figures_update_locked(storage, 0);
+        error = start_threads(storage, why);
+    }
+    return error;
+}
+
+static void release(struct storage *storage)
+{
+    wal_close(storage->wal);
+    table_destroy(storage->table);
+    free(storage->view.overlay);
+    free(storage->sweeper);
+    file_close(storage->lock_fd < 0 ? -1 : storage->lock_fd);
+    file_close(storage->directory < 0 ? -1 : storage->directory);
+    pthread_cond_destroy(&storage->keeper_wakes);
+    pthread_cond_destroy(&storage->queued);
+    pthread_mutex_destroy(&storage->keeper_lock);
+    pthread_mutex_destroy(&storage->figures_lock);
+    pthread_mutex_destroy(&storage->queue);
+    pthread_mutex_destroy(&storage->commit);
+    free(storage);
+}
+
+int storage_open(struct storage **result, const struct storage_options *options,
+    char why[STORAGE_WHY_MAX])
+{
+    assert(options->backup_keep >= 1 && options->load_threads >= 1);
+    *result = NULL;
+    why[0] = '\0';
+    struct storage *storage = calloc(1, sizeof *storage);
+    if (storage == NULL) {
+        snprintf(why, STORAGE_WHY_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    storage->options = *options;
+    storage->directory = -1;
+    storage->lock_fd = -1;
+    init_locks(storage);
+    int error = fill(storage, why);
+    if (error != 0) {
+        keeper_stop(storage);
+        committer_stop(storage);
+        release(storage);
+        return error;
+    }
+    *result = storage;
+    return 0;
+}
+
+/* ---- Closing ------------------------------------------------------------- */
+
+int storage_close(struct storage *storage, bool backup)
+{
+    int error = 0;
+    keeper_stop(storage);
+    committer_stop(storage);
+    if (storage->wal != NULL && !storage->broken) {
+        struct wal_figures log;
+        uint64_t lsn;
+        wal_figures(storage->wal, &log);
+        if (backup && log.data > storage->figures.backup_lsn) {
+            error = snapshot_write(storage, &lsn);
+        }
+        int unsynced = wal_sync(storage->wal);
+        if (unsynced != 0) {
+            diag_line(storage->options.diag,
+                "storage: the sync of the log failed: %s", strerror(-unsynced));
+        }
+        error = error != 0 ? error : unsynced;
+    }
+    release(storage);
+    return error;
+}
+
+/* ---- Looking ------------------------------------------------------------- */
+
+uint32_t storage_scan(struct storage *storage,
+    const uint8_t prefix[KV_KEY_SIZE], uint64_t *cursor,
+    kv_message_t records[KV_SCAN_MAX])
+{
+    return table_scan(
+        storage->table, prefix, storage_now(storage), cursor, records);
+}
+
+bool storage_durable(const struct storage *storage)
+{
+    return storage->wal != NULL;
+}
+
+uint64_t storage_count(struct storage *storage)
+{
+    pthread_mutex_lock(&storage->figures_lock);
+    uint64_t records = storage->figures.records;
+    pthread_mutex_unlock(&storage->figures_lock);
+    return records;
+}
+
+void storage_stats(struct storage *storage, struct stats *stats)
+{
+    struct wal_figures log = {0};
+    if (storage->wal != NULL) {
+        wal_figures(storage->wal, &log);
+    }
+    pthread_mutex_lock(&storage->figures_lock);
+    const struct figures figures = storage->figures;
+    pthread_mutex_unlock(&storage->figures_lock);
+    struct stats part = {
+        .records = figures.records,
+        .capacity = table_capacity(storage->table),
+        .buckets = figures.buckets,
+        .overflow_buckets = figures.overflow_buckets,
+        .expired = figures.expired,
+        .sweep_cycle_ms = figures.sweep_cycle_ms,
+        .commits = figures.commits,
+        .frames = figures.frames,
+        .syncs = log.syncs,
+        .lsn = figures.applied_lsn,
+        .lsn_durable = log.durable,
+        .log_bytes = (log.written - u64_min(figures.backup_lsn, log.written)) *
+                     FRAME_SIZE,
+        .log_segments = log.segments,
+        .backups = figures.backups,
+        .backup_lsn = figures.backup_lsn,
+        .backup_records = figures.backup_records,
+        .backup_ms = figures.backup_ms,
+        .backup_failures = figures.backup_failures,
+        .read_only = figures.read_only ? 1 : 0,
+        .write_failures = figures.write_failures,
+        .recovery_ms = figures.recovery_ms,
+        .recovery_frames = figures.recovery_frames,
+    };
+    stats_add(stats, &part);
+}
+
+void storage_plan(uint64_t capacity, struct storage_plan *plan)
+{
+    struct table_size size;
+    table_measure(capacity, VIEW_CHANGES_MAX, &size);
+    *plan = (struct storage_plan){
+        .record_bytes = size.slot_bytes,
+        .bucket_bytes = size.bucket_bytes,
+        .overflow_bytes = size.overflow_bytes,
+        .fixed_bytes = sizeof(struct storage) + sizeof(struct sweeper) +
+                       sizeof(struct overlay) + WAL_BUFFER_SIZE +
+                       2 * BACKUP_BUFFER_FRAMES * sizeof(struct frame),
+        .reserved_bytes =
+            size.slot_bytes + size.bucket_bytes + size.overflow_bytes,
+    };
+}

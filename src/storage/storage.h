@@ -1,0 +1,98 @@
+/* storage.h: the engine: open, recover, read, commit, scan, back up, close.
+ *
+ * It knows operations, not connections or protocols.  It is the only user of
+ * table, wal and backup. */
+#ifndef STORAGE_H
+#define STORAGE_H
+
+#include "batch.h"
+#include "diag.h"
+#include "stats.h"
+
+struct storage;
+
+enum { STORAGE_WHY_MAX = 512 };
+
+struct storage_options {
+    const char *directory; /* NULL: memory alone, nothing on disk */
+    uint64_t capacity;     /* records */
+    kv_sync_t sync;
+    uint32_t backup_interval_s; /* 0: only at close and on demand */
+    uint32_t backup_keep;       /* at least 1 */
+    uint64_t segment_bytes;     /* of the log */
+    uint32_t load_threads;      /* of recovery; at least 1 */
+    struct diag *diag;          /* must outlive the storage */
+    /* Called when the log can no longer be trusted (a sync failed).  The
+     * server ends the process.  If it returns, or is NULL, the storage refuses
+     * all writes from then on. */
+    void (*fatal)(void *context, const char *why);
+    void *context;
+};
+
+/* Opens and recovers.  0, or -errno with a sentence in why: what, with which
+ * numbers, what to do.  -EBUSY: held by another process; -EUCLEAN: damage;
+ * -ENOSPC: capacity below what is on disk. */
+int storage_open(struct storage **storage,
+    const struct storage_options *options, char why[STORAGE_WHY_MAX]);
+
+/* Ends the threads, writes a backup if one is wanted and anything has changed,
+ * syncs the log, closes, frees.  No batch may be under way.  0, or -errno if
+ * the backup or the sync failed (a diagnostic says what). */
+int storage_close(struct storage *storage, bool backup);
+
+/* Milliseconds since 1970 as this store counts them: never runs back. */
+int64_t storage_now(struct storage *storage);
+
+/* Hashes and prefetches all operations of the batch, then executes those in
+ * state OP_READ.  Counts those in OP_COMMIT into batch->commits. */
+void storage_read(struct storage *storage, struct batch *batch);
+
+/* Executes those in state OP_COMMIT, in order, chains all or none.  Every
+ * operation of a chain must be in state OP_COMMIT or OP_REFUSED, and its last
+ * one not linked.  Call after storage_read.
+ *
+ * True: done, the replies are written.  False (KV_SYNC=always): the committer
+ * has the batch, and calls batch->done when its replies are written; until
+ * then the batch and its messages must not be touched. */
+bool storage_commit(struct storage *storage, struct batch *batch);
+
+/* One SCAN call: up to KV_SCAN_MAX records with the prefix (32 bytes, zero-
+ * padded; all zero: every key) from *cursor on (0: the beginning) into records
+ * (type, status SUCCESS, key, value).  *cursor: where to go on, 0 at the end.
+ * Returns how many; possibly none before the end. */
+uint32_t storage_scan(struct storage *storage,
+    const uint8_t prefix[KV_KEY_SIZE], uint64_t *cursor,
+    kv_message_t records[KV_SCAN_MAX]);
+
+/* Asks for a backup: done is called from the backup's thread when one that
+ * began after this call is durable, or failed (error: 0 or -errno, lsn).  True
+ * if so; false if there is no directory or too many are waiting (64): done is
+ * not called then. */
+struct storage_backup_request {
+    void (*done)(
+        struct storage_backup_request *request, int error, uint64_t lsn);
+    void *owner;
+    struct storage_backup_request *next; /* the storage's while it waits */
+};
+bool storage_backup(
+    struct storage *storage, struct storage_backup_request *request);
+
+/* True if it has a directory, false if it is in memory alone. */
+bool storage_durable(const struct storage *storage);
+
+/* Adds the storage's figures to *stats. */
+void storage_stats(struct storage *storage, struct stats *stats);
+
+uint64_t storage_count(struct storage *storage);
+
+/* Memory of a store with this capacity, in bytes. */
+struct storage_plan {
+    uint64_t record_bytes;   /* slots, the spare ones of commit included */
+    uint64_t bucket_bytes;   /* the bucket array at full size */
+    uint64_t overflow_bytes; /* the most that overflow buckets can take */
+    uint64_t fixed_bytes;    /* buffers of log, commit and backup */
+    uint64_t reserved_bytes; /* address space taken at start */
+};
+void storage_plan(uint64_t capacity, struct storage_plan *plan);
+
+#endif
