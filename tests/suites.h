@@ -32,6 +32,11 @@
     X(machine)                                                                 \
     X(process)                                                                 \
     X(wire)                                                                    \
+    X(conn)                                                                    \
+    X(conn_chains)                                                             \
+    X(server)                                                                  \
+    X(server_limits)                                                           \
+    X(server_stop)                                                             \
     X(support)
 
 #endif

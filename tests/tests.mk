@@ -34,7 +34,7 @@ $(BUILD)/tests/%.o: tests/%.c
 TESTED_PARTS := 
 
 # What suites share.
-TEST_PARTS := support samples tabled disk logged stored model
+TEST_PARTS := support served samples tabled disk logged stored model
 
 $(BUILD)/tests/unit: $(call test_object,main $(TEST_PARTS) $(SUITES:%=test_%)) \
 	$(TESTED_PARTS:%=$(BUILD)/obj/%.o) $(BUILD)/lib/libfixkv.a

@@ -1,0 +1,115 @@
+/* conn.h: one connection: its socket, what is left of its input, what is left
+ * of its output, and how its bytes become operations of a batch.
+ *
+ * It is not a loop and not a thread: one worker owns it and calls.  It knows
+ * no storage; what its operations do is not its business.
+ *
+ * 1. Input is received into the caller's memory and decoded there.  Only what
+ *    is not a whole message, a whole chain, or must wait is kept, in memory of
+ *    the connection's own that is freed with the last byte of it.
+ * 2. Output goes from the caller's memory straight to the socket.  Only what
+ *    the socket does not take is kept; until it is gone nothing more is
+ *    received, so a client that does not read costs one turn's replies.
+ * 3. A connection at rest holds nothing but its struct. */
+#ifndef CONN_H
+#define CONN_H
+
+#include "batch.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum {
+    CONN_READ_MAX = 64 * 1024,      /* of one conn_receive */
+    CONN_DISCARD_MAX = 1024 * 1024, /* read and dropped before it is closed */
+    CONN_PEER_MAX = INET6_ADDRSTRLEN + 16,
+
+    /* What conn_receive fills: a chain that is not whole, and more. */
+    CONN_ROOM_MESSAGES = 4 * KV_CHAIN_MAX,
+    CONN_ROOM = CONN_ROOM_MESSAGES * KV_MESSAGE_SIZE
+};
+
+union conn_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct conn {
+    int fd;
+
+    /* for the worker that owns it */
+    bool queued;        /* on the list of those to be served */
+    bool parked;        /* its replies are with the committer or the backup */
+    struct conn *next;  /* of that list, or of those newly accepted */
+    struct conn *older; /* of all */
+    struct conn *newer;
+
+    /* what the worker is told by the kernel, or tells */
+    bool readable; /* the socket may hold more */
+    bool hung_up;  /* the peer has sent its last */
+    bool last;     /* when the socket is empty, that was all */
+
+    bool greeted;    /* the first byte has been looked at */
+    bool discarding; /* what arrives is dropped: it was refused */
+    bool skipping;   /* inside a chain that was too long */
+    bool pending;    /* input holds what can be decoded without receiving */
+    bool ended;      /* nothing more will be received */
+    bool broken;     /* the socket, or memory, failed: only good for closing */
+
+    uint32_t input_size;
+    uint32_t input_room;
+    uint32_t output_size;
+    uint32_t output_sent;
+    uint32_t discarded; /* bytes */
+    uint8_t *input;
+    uint8_t *output;
+    union conn_address peer;
+};
+
+_Static_assert(sizeof(struct conn) <= 256, "ten thousand at rest are cheap");
+
+/* Takes over fd, which is not blocking.  NULL if out of memory: fd is the
+ * caller's still. */
+struct conn *conn_create(int fd, const union conn_address *peer);
+/* Closes and frees. */
+void conn_destroy(struct conn *conn);
+
+/* "127.0.0.1:40112", "[::1]:40112" */
+void conn_peer(const struct conn *conn, char text[CONN_PEER_MAX]);
+
+/* Puts what was kept at the start of bytes, which has room for CONN_ROOM, and
+ * receives more behind it, with one system call at most, unless something kept
+ * is pending.  Returns how many bytes are there. */
+size_t conn_receive(struct conn *conn, uint8_t *bytes);
+
+/* What conn_decode found. */
+struct conn_intake {
+    size_t used;      /* bytes that became operations */
+    uint32_t refused; /* operations in state OP_REFUSED */
+    bool commits;     /* there are some in state OP_COMMIT */
+    bool lone;        /* batch->ops[batch->count], uncounted, is to be executed
+                         alone; used covers it */
+};
+
+/* Makes operations, added to the batch, of the whole messages in bytes, which
+ * must stay where they are; the batch must have room for CONN_ROOM_MESSAGES.
+ * Stops before a chain that is not all there, and before a lone verb unless it
+ * is the first.  From the first write on, all are in state OP_COMMIT: order is
+ * kept. */
+void conn_decode(struct conn *conn, uint8_t *bytes, size_t size,
+    struct batch *batch, struct conn_intake *intake);
+
+/* Keeps what conn_decode did not use, in place of what was kept before. */
+void conn_keep(struct conn *conn, const uint8_t *bytes, size_t size);
+
+/* If the first byte is not one of the native protocol: answers, shuts the
+ * output and sees to it that the input is dropped, or breaks.  True if so. */
+bool conn_refuse_foreign(struct conn *conn, uint8_t first);
+
+/* Sends; what the socket does not take is kept.  Nothing may be kept yet. */
+void conn_send(struct conn *conn, const void *bytes, size_t size);
+/* Sends what was kept.  True if nothing is left. */
+bool conn_drain(struct conn *conn);
+
+#endif

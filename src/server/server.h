@@ -1,0 +1,49 @@
+/* server.h: the listener, its workers, the orderly stop.
+ *
+ * It serves one storage over TCP and owns neither it nor the diagnostics.  Two
+ * servers in one process do not know of each other. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "diag.h"
+#include "storage/storage.h"
+
+struct server;
+
+enum { SERVER_WHY_MAX = 512 };
+
+struct server_options {
+    const char *host;         /* a name or an address */
+    uint16_t port;            /* 0: the kernel chooses */
+    unsigned workers;         /* at least 1 */
+    unsigned connections_max; /* at least 1 */
+    struct storage *storage;  /* outlives the server */
+    struct diag *diag;        /* outlives the server; may be NULL */
+    /* SIGTERM and SIGINT stop it.  The caller has blocked them before any
+     * thread was made. */
+    bool signals;
+};
+
+/* Binds and listens; nobody is served yet.  0, or -errno with one line in why:
+ * what, with which numbers, what to do.  The limit of open files is the
+ * caller's to raise. */
+int server_create(struct server **server, const struct server_options *options,
+    char why[SERVER_WHY_MAX]);
+uint16_t server_port(const struct server *server);
+
+/* Serves, in the calling thread and the workers, until stopped; the workers
+ * have ended when it returns.  0, or -errno if it could not go on. */
+int server_run(struct server *server);
+
+/* Stops it, from any thread: no new connections; what was received is answered
+ * and handed to the peers, for at most five seconds.  The second call hurries:
+ * no waiting for peers.  Either way, what the committer or the backup holds is
+ * waited for. */
+void server_stop(struct server *server);
+/* True if it was stopped twice. */
+bool server_hurried(struct server *server);
+
+/* NULL is fine.  server_run has returned, or was never called. */
+void server_destroy(struct server *server);
+
+#endif

@@ -1,0 +1,298 @@
+/* turn.c: a worker's turn: receive, execute, reply.
+ *
+ * Each ready connection is received from once, straight into the bundle, and
+ * decoded there; when the bundle has operations enough to make the prefetching
+ * of the storage worth while, or nobody is ready any more, it is executed and
+ * each connection gets its replies, which stand where its requests were, with
+ * one call. */
+#include "server/worker.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Below WORKER_FLUSH_OPS operations, each in a span of its own at worst, there
+ * is room for all that one more connection may bring. */
+_Static_assert(
+    (WORKER_FLUSH_OPS - 1) * (KV_MESSAGE_SIZE + CACHE_LINE) + CONN_ROOM <=
+        BUNDLE_BYTES,
+    "bytes of a bundle");
+
+/* ---- Bundles ------------------------------------------------------------- */
+
+/* From the committer's thread. */
+static void batch_done(struct batch *batch)
+{
+    struct bundle *bundle = batch->owner;
+    struct worker *worker = bundle->worker;
+    worker_lock(worker);
+    bool asleep = worker->done == NULL;
+    bundle->next = worker->done;
+    worker->done = bundle;
+    if (asleep) {
+        worker_wake_locked(worker);
+    }
+    worker_unlock(worker);
+}
+
+static void empty(struct bundle *bundle)
+{
+    bundle->batch.count = 0;
+    bundle->batch.commits = 0;
+    bundle->bytes_used = 0;
+    bundle->spans_count = 0;
+}
+
+struct bundle *bundle_take(struct worker *worker)
+{
+    struct bundle *bundle = worker->spare;
+    if (bundle != NULL) {
+        worker->spare = bundle->next;
+        return bundle;
+    }
+    if (worker->bundles == WORKER_BUNDLES_MAX) {
+        return NULL;
+    }
+    bundle = malloc(sizeof *bundle);
+    uint8_t *bytes = aligned_alloc(CACHE_LINE, BUNDLE_BYTES);
+    if (bundle == NULL || bytes == NULL) {
+        free(bundle);
+        free(bytes);
+        return NULL;
+    }
+    bundle->bytes = bytes;
+    bundle->worker = worker;
+    bundle->batch.done = batch_done;
+    bundle->batch.owner = bundle;
+    empty(bundle);
+    worker->bundles++;
+    return bundle;
+}
+
+void bundle_free(struct bundle *bundle)
+{
+    if (bundle != NULL) {
+        free(bundle->bytes);
+        free(bundle);
+    }
+}
+
+/* ---- Reply --------------------------------------------------------------- */
+
+/* The key as text: what is not printable as \xNN. */
+static void print_key(
+    const uint8_t key[KV_KEY_SIZE], char text[4 * KV_KEY_SIZE + 1])
+{
+    size_t length = KV_KEY_SIZE;
+    while (length > 0 && key[length - 1] == 0) {
+        length--;
+    }
+    for (size_t i = 0; i < length; i++) {
+        bool plain = key[i] > ' ' && key[i] < 0x7f && key[i] != '\\';
+        text += sprintf(text, plain ? "%c" : "\\x%02x", (unsigned)key[i]);
+    }
+    *text = '\0';
+}
+
+void turn_print(struct worker *worker, const struct conn *conn,
+    const kv_message_t *messages, size_t count)
+{
+    struct diag *diag = worker->options.diag;
+    if (diag == NULL || diag->verbose < 2) {
+        return;
+    }
+    char peer[CONN_PEER_MAX];
+    conn_peer(conn, peer);
+    for (size_t i = 0; i < count; i++) {
+        const kv_message_t *message = &messages[i];
+        char key[4 * KV_KEY_SIZE + 1];
+        print_key(message->key, key);
+        diag_line(diag, "%s: %s%s \"%s\": %s", peer,
+            kv_request_name(message->type),
+            (message->type & KV_LINKED) != 0 ? " (linked)" : "", key,
+            kv_error_name(message->status));
+    }
+}
+
+/* Before the replies go: who has one finds its request counted. */
+static void publish_stats(struct worker *worker)
+{
+    worker_lock(worker);
+    stats_add(&worker->stats, &worker->turn_stats);
+    worker_unlock(worker);
+    worker->turn_stats = (struct stats){0};
+}
+
+/* True if the connection needs a turn without waiting for its socket. */
+static bool is_ready(const struct conn *conn)
+{
+    return conn->pending || conn->readable || conn->ended || conn->broken;
+}
+
+static void reply(struct bundle *bundle, const struct span *span)
+{
+    struct worker *worker = bundle->worker;
+    const void *messages = bundle->bytes + span->offset;
+    size_t size = (size_t)span->count * KV_MESSAGE_SIZE;
+    turn_print(worker, span->conn, messages, span->count);
+    conn_send(span->conn, messages, size);
+    worker->turn_stats.bytes_sent += size;
+    if (is_ready(span->conn)) {
+        worker_queue(worker, span->conn);
+    }
+}
+
+void turn_finish(struct worker *worker, struct bundle *bundle)
+{
+    for (uint32_t i = 0; i < bundle->spans_count; i++) {
+        const struct span *span = &bundle->spans[i];
+        if (span->commits) {
+            span->conn->parked = false;
+            reply(bundle, span);
+        }
+    }
+    empty(bundle);
+    worker->away--;
+    if (worker->bundle == NULL) {
+        worker->bundle = bundle;
+    } else {
+        bundle->next = worker->spare;
+        worker->spare = bundle;
+    }
+}
+
+/* ---- Execute ------------------------------------------------------------- */
+
+static void flush(struct worker *worker)
+{
+    struct bundle *bundle = worker->bundle;
+    struct batch *batch = &bundle->batch;
+    struct storage *storage = worker->options.storage;
+    worker->turn_stats.requests += batch->count;
+    publish_stats(worker);
+    storage_read(storage, batch);
+    bool committed = batch->commits == 0 || storage_commit(storage, batch);
+    /* If not, the batch and the messages of its commits are the committer's;
+     * the list of spans, and the messages of the others, are not. */
+    for (uint32_t i = 0; i < bundle->spans_count; i++) {
+        const struct span *span = &bundle->spans[i];
+        if (committed || !span->commits) {
+            reply(bundle, span);
+        } else {
+            span->conn->parked = true;
+        }
+    }
+    if (committed) {
+        empty(bundle);
+    } else {
+        worker->away++;
+        worker->bundle = bundle_take(worker);
+    }
+}
+
+/* ---- Receive ------------------------------------------------------------- */
+
+/* Drops what a refused peer goes on sending, within a bound. */
+static void discard(struct conn *conn, size_t size)
+{
+    conn_keep(conn, NULL, 0);
+    conn->discarded += (uint32_t)size;
+    if (conn->discarded > CONN_DISCARD_MAX) {
+        conn->broken = true;
+    }
+}
+
+/* Decodes what was received into the bundle.  True if the connection has
+ * operations in it now. */
+static bool take_in(
+    struct worker *worker, struct conn *conn, uint8_t *bytes, size_t size)
+{
+    struct bundle *bundle = worker->bundle;
+    struct conn_intake intake;
+    uint32_t before = bundle->batch.count;
+    conn_decode(conn, bytes, size, &bundle->batch, &intake);
+    conn_keep(conn, bytes + intake.used, size - intake.used);
+    worker->turn_stats.requests_invalid += intake.refused;
+    if (intake.lone) {
+        worker->turn_stats.requests++;
+        lone_execute(worker, conn, &bundle->batch.ops[bundle->batch.count]);
+        return false;
+    }
+    uint32_t count = bundle->batch.count - before;
+    if (count == 0) {
+        return false;
+    }
+    assert(bundle->spans_count < WORKER_FLUSH_OPS);
+    bundle->spans[bundle->spans_count++] = (struct span){.conn = conn,
+        .offset = bundle->bytes_used,
+        .count = count,
+        .commits = intake.commits};
+    bundle->bytes_used +=
+        (uint32_t)u64_round_up((uint64_t)count * KV_MESSAGE_SIZE, CACHE_LINE);
+    return true;
+}
+
+static void serve(struct worker *worker, struct conn *conn)
+{
+    if (conn->parked) {
+        return;
+    }
+    if (conn->broken || (!conn_drain(conn) && conn->broken)) {
+        worker_close(worker, conn);
+        return;
+    }
+    if (conn->output != NULL || !is_ready(conn)) {
+        return;
+    }
+    uint8_t *bytes = worker->bundle->bytes + worker->bundle->bytes_used;
+    assert(worker->bundle->bytes_used + CONN_ROOM <= BUNDLE_BYTES);
+    size_t kept = conn->input_size;
+    size_t size = conn_receive(conn, bytes);
+    worker->turn_stats.bytes_received += size - kept;
+    bool within = false; /* the bundle holds operations of it */
+    if (conn->discarding ||
+        (size > 0 && !conn->greeted && conn_refuse_foreign(conn, bytes[0]))) {
+        discard(conn, size);
+    } else {
+        within = take_in(worker, conn, bytes, size);
+    }
+    if (conn->parked || conn->output != NULL) {
+        return;
+    }
+    if (!within && !conn->pending && (conn->ended || conn->broken)) {
+        worker_close(worker, conn);
+    } else if (is_ready(conn)) {
+        worker_queue(worker, conn);
+    }
+}
+
+void turn_run(struct worker *worker)
+{
+    struct conn *ready = worker->ready;
+    struct conn **ready_end = worker->ready_end;
+    if (ready == NULL || worker->bundle == NULL) {
+        return;
+    }
+    /* Who becomes ready meanwhile waits for the next turn. */
+    worker->ready = NULL;
+    worker->ready_end = &worker->ready;
+    while (ready != NULL && worker->bundle != NULL) {
+        struct conn *conn = ready;
+        ready = conn->next;
+        conn->queued = false;
+        serve(worker, conn);
+        if (worker->bundle->batch.count >= WORKER_FLUSH_OPS) {
+            flush(worker);
+        }
+    }
+    if (ready != NULL) {
+        *ready_end = worker->ready;
+        if (worker->ready == NULL) {
+            worker->ready_end = ready_end;
+        }
+        worker->ready = ready;
+    } else if (worker->bundle != NULL && worker->bundle->batch.count > 0) {
+        flush(worker);
+    }
+    publish_stats(worker);
+}

@@ -1,0 +1,151 @@
+/* worker.h: one thread that serves its connections, turn by turn.
+ *
+ * For the files of this folder: worker.c is the thread, its epoll loop, what
+ * reaches it from other threads, its stop; turn.c receives, executes, replies;
+ * lone.c executes the verbs that answer with a stream or wait.
+ *
+ * 1. A connection belongs to one worker, and only its thread touches it.
+ * 2. What comes from other threads (connections from the listener, batches from
+ *    the committer, backups, the stop) is put on a list under the mutex and
+ *    announced by the event descriptor; so no thread waits for the worker, and
+ *    the worker for none.
+ * 3. A connection has operations in one bundle at most.  While that bundle is
+ *    with the committer the connection is parked: neither received from nor
+ *    closed.
+ * 4. While all bundles are with the committer nothing is received. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "conn.h"
+#include "diag.h"
+#include "stats.h"
+#include "storage/storage.h"
+
+#include <pthread.h>
+
+enum {
+    WORKER_BUNDLES_MAX = 64, /* about 100 KiB each, made when needed */
+    WORKER_EVENTS_MAX = 128, /* of one epoll_wait */
+    WORKER_FLUSH_OPS = BATCH_OPS_MAX - CONN_ROOM_MESSAGES,
+    WORKER_STOP_MS = 5000, /* for peers to take their replies */
+    BUNDLE_BYTES =
+        BATCH_OPS_MAX * KV_MESSAGE_SIZE + WORKER_FLUSH_OPS * CACHE_LINE
+};
+
+enum worker_stop { WORKER_SERVES, WORKER_STOPS, WORKER_HURRIES };
+
+/* The operations of one connection in a bundle. */
+struct span {
+    struct conn *conn;
+    uint32_t offset; /* of its messages in the bundle's bytes */
+    uint32_t count;  /* of messages */
+    bool commits;    /* waits for the commit */
+};
+
+/* A batch, the bytes that its messages stand in, and whose they are. */
+struct bundle {
+    struct batch batch;
+    struct worker *worker;
+    struct bundle *next; /* spare, or done */
+    uint8_t *bytes;      /* BUNDLE_BYTES, begins with a cache line */
+    uint32_t bytes_used;
+    uint32_t spans_count;
+    struct span spans[WORKER_FLUSH_OPS]; /* each has an operation at least */
+};
+
+/* A BACKUP that a connection waits for. */
+struct backup_wait {
+    struct storage_backup_request request;
+    struct worker *worker;
+    struct backup_wait *next; /* done */
+    struct conn *conn;
+    kv_message_t message;
+    int error;
+    uint64_t lsn;
+};
+
+struct worker_options {
+    struct storage *storage;
+    struct diag *diag;
+    /* What the server asks of itself through its workers; both are called
+     * without the worker's mutex. */
+    void (*add_stats)(void *context, struct stats *sum); /* of all of it */
+    void (*ended)(void *context); /* the thread is about to return */
+    void *context;
+};
+
+struct worker {
+    struct worker_options options;
+    int epoll;
+    int event; /* eventfd: something is on a list below */
+    pthread_t thread;
+    bool started;
+
+    /* the thread's own */
+    struct conn *newest; /* of all connections */
+    struct conn *ready;  /* to be served, first to last */
+    struct conn **ready_end;
+    struct bundle *bundle; /* being filled; NULL: all are away */
+    struct bundle *spare;
+    unsigned bundles;        /* made */
+    unsigned away;           /* bundles and backups */
+    struct stats turn_stats; /* not yet under the mutex */
+    kv_message_t *stream;    /* records of a SCAN, or figures, and the END */
+    enum worker_stop stopping;
+    int64_t deadline_ms; /* of the stop */
+
+    pthread_mutex_t mutex;
+    /* under the mutex */
+    struct conn *accepted; /* dealt to this worker */
+    struct bundle *done;   /* came back from the committer */
+    struct backup_wait *backed_up;
+    unsigned connections; /* dealt and not closed */
+    struct stats stats;
+    enum worker_stop stop; /* asked for */
+};
+
+/* ---- For the server ------------------------------------------------------ */
+
+/* 0 or -errno. */
+int worker_create(struct worker **worker, const struct worker_options *options);
+int worker_start(struct worker *worker);
+/* Asks the thread to stop, or to hurry; does not wait. */
+void worker_stop(struct worker *worker, enum worker_stop stop);
+/* Waits for the thread, if it was started. */
+void worker_join(struct worker *worker);
+/* Frees; NULL is fine.  Not started, or joined. */
+void worker_destroy(struct worker *worker);
+
+/* Deals it a connection, which is the worker's from then on. */
+void worker_deal(struct worker *worker, struct conn *conn);
+unsigned worker_connections(struct worker *worker);
+void worker_add_stats(struct worker *worker, struct stats *sum);
+
+/* ---- For the files of this folder ---------------------------------------- */
+
+void worker_lock(struct worker *worker);
+void worker_unlock(struct worker *worker);
+/* Wakes the thread.  The mutex is held, so that the worker is there still. */
+void worker_wake_locked(struct worker *worker);
+/* Sees to it that the connection is served in the next turn. */
+void worker_queue(struct worker *worker, struct conn *conn);
+void worker_close(struct worker *worker, struct conn *conn);
+
+/* A bundle to fill: a spare one or a new one; NULL at the limit, or without
+ * memory. */
+struct bundle *bundle_take(struct worker *worker);
+void bundle_free(struct bundle *bundle);
+/* Serves all that are ready, once each. */
+void turn_run(struct worker *worker);
+/* Answers what the committer has given back. */
+void turn_finish(struct worker *worker, struct bundle *bundle);
+/* Prints count messages, which are replies, if so much is wanted. */
+void turn_print(struct worker *worker, const struct conn *conn,
+    const kv_message_t *messages, size_t count);
+
+/* Executes a lone verb; the connection is parked if it has to wait. */
+void lone_execute(struct worker *worker, struct conn *conn, struct op *op);
+/* Answers a BACKUP that is over, and frees wait. */
+void lone_finish(struct worker *worker, struct backup_wait *wait);
+
+#endif
