@@ -31,6 +31,11 @@
     X(config)                                                                  \
     X(machine)                                                                 \
     X(process)                                                                 \
+    X(client)                                                                  \
+    X(client_lost)                                                             \
+    X(client_options)                                                          \
+    X(histogram)                                                               \
+    X(zipf)                                                                    \
     X(wire)                                                                    \
     X(conn)                                                                    \
     X(conn_chains)                                                             \

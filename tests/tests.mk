@@ -31,10 +31,10 @@ $(BUILD)/tests/%.o: tests/%.c
 	@echo "  CC $<"; $(CC) $(CFLAGS) -Isrc -Itests -MMD -MP -c -o $@ $<
 
 # Parts of the programs that have suites; the library does not hold them.
-TESTED_PARTS := 
+TESTED_PARTS := client_options client_bench/histogram client_bench/zipf
 
 # What suites share.
-TEST_PARTS := support served samples tabled disk logged stored model
+TEST_PARTS := support fake served samples tabled disk logged stored model
 
 $(BUILD)/tests/unit: $(call test_object,main $(TEST_PARTS) $(SUITES:%=test_%)) \
 	$(TESTED_PARTS:%=$(BUILD)/obj/%.o) $(BUILD)/lib/libfixkv.a
