@@ -31,6 +31,7 @@
     X(config)                                                                  \
     X(machine)                                                                 \
     X(process)                                                                 \
+    X(plan)                                                                    \
     X(client)                                                                  \
     X(client_lost)                                                             \
     X(client_options)                                                          \
