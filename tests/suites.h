@@ -29,6 +29,7 @@
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \
+    X(settings_documents)                                                      \
     X(machine)                                                                 \
     X(process)                                                                 \
     X(plan)                                                                    \
