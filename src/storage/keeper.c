@@ -78,23 +78,23 @@ static void sweep_done(struct batch *batch)
     for (uint32_t i = 0; i < batch->count; i++) {
         expired += batch->ops[i].message->status == KV_SUCCESS ? 1 : 0;
     }
-    pthread_mutex_lock(&storage->figures_lock);
+    lock(&storage->figures_lock);
     storage->figures.expired += expired;
-    pthread_mutex_unlock(&storage->figures_lock);
-    pthread_mutex_lock(&storage->keeper_lock);
+    unlock(&storage->figures_lock);
+    lock(&storage->keeper_lock);
     storage->sweeping = false;
     storage->sweep_goes_on = expired == SWEEP_KEYS_MAX;
     pthread_cond_signal(&storage->keeper_wakes);
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
 }
 
 static void note_cycle(struct keeper *keeper, struct sweeper *sweeper)
 {
     struct storage *storage = keeper->storage;
-    pthread_mutex_lock(&storage->figures_lock);
+    lock(&storage->figures_lock);
     storage->figures.sweep_cycle_ms =
         (uint64_t)(keeper->now_ms - sweeper->cycle_started_ms);
-    pthread_mutex_unlock(&storage->figures_lock);
+    unlock(&storage->figures_lock);
     sweeper->cycle_started_ms = keeper->now_ms;
 }
 
@@ -118,10 +118,10 @@ static void sweep(struct keeper *keeper)
 {
     struct storage *storage = keeper->storage;
     struct sweeper *sweeper = storage->sweeper;
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     bool busy = storage->sweeping;
     storage->sweep_goes_on = false;
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     if (busy) {
         return;
     }
@@ -134,9 +134,9 @@ static void sweep(struct keeper *keeper)
         return;
     }
     fill_sweep(sweeper, count);
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     storage->sweeping = true;
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     storage_read(storage, &sweeper->batch);
     if (storage_commit(storage, &sweeper->batch)) {
         sweep_done(&sweeper->batch);
@@ -150,19 +150,19 @@ static void *backup_run(void *context)
     struct storage *storage = context;
     uint64_t lsn;
     int error = snapshot_write(storage, &lsn);
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     struct storage_backup_request *request = storage->served;
     storage->served = NULL;
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     while (request != NULL) {
         struct storage_backup_request *next = request->next;
         request->done(request, error, lsn);
         request = next;
     }
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     storage->backup_done = true;
     pthread_cond_signal(&storage->keeper_wakes);
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     return NULL;
 }
 
@@ -171,25 +171,25 @@ static bool outgrown(struct storage *storage)
 {
     struct wal_figures log;
     wal_figures(storage->wal, &log);
-    pthread_mutex_lock(&storage->figures_lock);
+    lock(&storage->figures_lock);
     uint64_t lsn = storage->figures.backup_lsn;
     uint64_t records = storage->figures.backup_records;
-    pthread_mutex_unlock(&storage->figures_lock);
+    unlock(&storage->figures_lock);
     return log.data > lsn && log.written - lsn > records / OUTGROWN_SHARE;
 }
 
 static void join_backup(struct keeper *keeper)
 {
     struct storage *storage = keeper->storage;
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     bool done = storage->backup_done;
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     if (done) {
         pthread_join(storage->backup_thread, NULL);
-        pthread_mutex_lock(&storage->keeper_lock);
+        lock(&storage->keeper_lock);
         storage->backup_done = false;
         storage->backup_runs = false;
-        pthread_mutex_unlock(&storage->keeper_lock);
+        unlock(&storage->keeper_lock);
         keeper->backup_ms = keeper->now_ms;
     }
 }
@@ -205,7 +205,7 @@ static void back_up(struct keeper *keeper)
         keeper->backup_ms = keeper->now_ms;
         due = false;
     }
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     bool start = !storage->backup_runs && (due || storage->waiting != NULL);
     if (start) {
         storage->served = storage->waiting;
@@ -213,17 +213,17 @@ static void back_up(struct keeper *keeper)
         storage->waiting_count = 0;
         storage->backup_runs = true;
     }
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     if (!start) {
         return;
     }
     if (thread_start(&storage->backup_thread, backup_run, storage) != 0) {
         /* Without a thread it is written here, and all else waits. */
         backup_run(storage);
-        pthread_mutex_lock(&storage->keeper_lock);
+        lock(&storage->keeper_lock);
         storage->backup_done = false;
         storage->backup_runs = false;
-        pthread_mutex_unlock(&storage->keeper_lock);
+        unlock(&storage->keeper_lock);
     }
 }
 
@@ -233,7 +233,7 @@ bool storage_backup(
     if (storage->wal == NULL) {
         return false;
     }
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     bool taken =
         storage->waiting_count < BACKUP_WAITING_MAX && !storage->keeper_stops;
     if (taken) {
@@ -242,7 +242,7 @@ bool storage_backup(
         storage->waiting_count++;
         pthread_cond_signal(&storage->keeper_wakes);
     }
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     return taken;
 }
 
@@ -259,7 +259,7 @@ static bool wait_for_tick(struct storage *storage)
         until.tv_nsec -= 1000000000L;
         until.tv_sec++;
     }
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     int error = 0;
     while (!storage->keeper_stops && !storage->backup_done &&
            (storage->waiting == NULL || storage->backup_runs) &&
@@ -268,7 +268,7 @@ static bool wait_for_tick(struct storage *storage)
             &storage->keeper_wakes, &storage->keeper_lock, &until);
     }
     bool goes_on = !storage->keeper_stops;
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     return goes_on;
 }
 
@@ -306,23 +306,23 @@ void keeper_stop(struct storage *storage)
     if (!storage->keeper_runs) {
         return;
     }
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     storage->keeper_stops = true;
     pthread_cond_signal(&storage->keeper_wakes);
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     pthread_join(storage->keeper, NULL);
     storage->keeper_runs = false;
     if (storage->backup_runs) {
         pthread_join(storage->backup_thread, NULL);
         storage->backup_runs = false;
     }
-    pthread_mutex_lock(&storage->keeper_lock);
+    lock(&storage->keeper_lock);
     while (storage->sweeping) {
         pthread_cond_wait(&storage->keeper_wakes, &storage->keeper_lock);
     }
     struct storage_backup_request *request = storage->waiting;
     storage->waiting = NULL;
-    pthread_mutex_unlock(&storage->keeper_lock);
+    unlock(&storage->keeper_lock);
     while (request != NULL) {
         struct storage_backup_request *next = request->next;
         request->done(request, -ECANCELED, 0);

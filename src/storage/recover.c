@@ -49,7 +49,7 @@ static void tell_load(struct load *load)
 /* The next slice's first record and length; 0 when there is none. */
 static uint32_t take_slice(struct load *load, uint64_t *first)
 {
-    pthread_mutex_lock(&load->lock);
+    lock(&load->lock);
     uint64_t left = load->reader.head.count + 1 - load->next;
     uint32_t count =
         load->error != 0 ? 0 : (uint32_t)u64_min(left, SLICE_RECORDS);
@@ -58,7 +58,7 @@ static uint32_t take_slice(struct load *load, uint64_t *first)
     if (count != 0) {
         tell_load(load);
     }
-    pthread_mutex_unlock(&load->lock);
+    unlock(&load->lock);
     return count;
 }
 
@@ -102,10 +102,10 @@ static void *load_run(void *context)
         error = load_slice(load, first, count, frames, why);
     }
     if (error != 0) {
-        pthread_mutex_lock(&load->lock);
+        lock(&load->lock);
         load->error = error;
         memcpy(load->why, why, sizeof load->why);
-        pthread_mutex_unlock(&load->lock);
+        unlock(&load->lock);
     }
     free(frames);
     return NULL;

@@ -26,7 +26,7 @@ static void save(void *context, const struct record *record)
 static void begin(struct storage *storage, struct backup_writer *writer,
     struct backup_head *head)
 {
-    pthread_mutex_lock(&storage->commit);
+    lock(&storage->commit);
     head->lsn = storage->applied_lsn;
     head->count = table_records(storage->table);
     head->time_ms = commit_time_locked(storage);
@@ -34,7 +34,7 @@ static void begin(struct storage *storage, struct backup_writer *writer,
     backup_begin(writer, head);
     storage->backup_writer = writer;
     table_snapshot_start(storage->table, save, storage);
-    pthread_mutex_unlock(&storage->commit);
+    unlock(&storage->commit);
 }
 
 static int write_file(struct storage *storage, struct backup_head *head)
@@ -83,7 +83,7 @@ static int remove_old(struct storage *storage)
 static void note(struct storage *storage, const struct backup_head *head,
     int64_t took_ms, int error)
 {
-    pthread_mutex_lock(&storage->figures_lock);
+    lock(&storage->figures_lock);
     struct figures *figures = &storage->figures;
     if (error != 0) {
         figures->backup_failures++;
@@ -93,7 +93,7 @@ static void note(struct storage *storage, const struct backup_head *head,
         figures->backup_records = head->count;
         figures->backup_ms = (uint64_t)took_ms;
     }
-    pthread_mutex_unlock(&storage->figures_lock);
+    unlock(&storage->figures_lock);
 }
 
 int snapshot_write(struct storage *storage, uint64_t *lsn)

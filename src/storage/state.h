@@ -12,9 +12,7 @@
  *     or a full disk is not: writes answer READ_ONLY, reads go on, and it heals
  *     when a segment can be allocated again.
  *
- * Locks, in the order in which they are taken: commit; a bucket's; then the
- * innermost ones, of which a thread holds one at a time: queue, figures,
- * keeper, and those inside wal and backup. */
+ * The locks and their order stand in src/README.md. */
 #ifndef STORAGE_STATE_H
 #define STORAGE_STATE_H
 

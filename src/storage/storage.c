@@ -252,9 +252,9 @@ bool storage_durable(const struct storage *storage)
 
 uint64_t storage_count(struct storage *storage)
 {
-    pthread_mutex_lock(&storage->figures_lock);
+    lock(&storage->figures_lock);
     uint64_t records = storage->figures.records;
-    pthread_mutex_unlock(&storage->figures_lock);
+    unlock(&storage->figures_lock);
     return records;
 }
 
@@ -264,9 +264,9 @@ void storage_stats(struct storage *storage, struct stats *stats)
     if (storage->wal != NULL) {
         wal_figures(storage->wal, &log);
     }
-    pthread_mutex_lock(&storage->figures_lock);
+    lock(&storage->figures_lock);
     const struct figures figures = storage->figures;
-    pthread_mutex_unlock(&storage->figures_lock);
+    unlock(&storage->figures_lock);
     struct stats part = {
         .records = figures.records,
         .capacity = table_capacity(storage->table),
