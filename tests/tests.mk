@@ -6,6 +6,7 @@
 FUZZ_SECONDS ?= 60
 ROUNDS ?= 100
 STAGES ?=
+ROWS ?=
 TESTS ?=
 
 # The suites are those of suites.h, so that the list is written once.
@@ -65,10 +66,12 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(BUILD)/lib/libfixkv.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
+include tests/torture/torture.mk
+
 # Objects are made on the way to more than one program; make keeps them.
 .SECONDARY:
 
-test-programs: $(TEST_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(TORTURE_PROGRAMS)
 fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/fuzz_%,$(FUZZERS))
 
 test: ## build everything and run all tests (STAGES="unit ..." for some)
@@ -119,6 +122,10 @@ fuzz: ## each fuzzer for FUZZ_SECONDS=60 seconds with clang's libFuzzer
 		CFLAGS='$(FUZZ_FLAGS)' fuzz-programs
 	@BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZERS)
 
+torture: all test-programs ## what it survives, at length (ROWS="kill ..." for some)
+	@tests/dependencies build test
+	@BUILD=$(BUILD) CC=$(CC) tests/torture/run long $(ROWS)
+
 crash: all test-programs ## ROUNDS=100 rounds of kill and recover
 	@$(BUILD)/tests/crash --build $(BUILD) $(ROUNDS)
 
@@ -154,5 +161,5 @@ help: ## this list
 -include $(shell find $(BUILD)/tests -name '*.d' 2>/dev/null)
 
 .PHONY: test test-programs fuzz-programs unit asan tsan valgrind helgrind \
-	coverage fuzz crash tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
+	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
 	help
