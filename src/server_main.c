@@ -185,6 +185,7 @@ int main(int argc, char **argv)
         return printed;
     }
     diag.verbose = (int)config_number(&config, CONFIG_VERBOSE);
+    diag.drops = true;
     process_ignore_signals();
     if (!raise_files(&config, &diag)) {
         return EXIT_CONFIGURATION;

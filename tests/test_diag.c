@@ -188,6 +188,115 @@ static void fatal_prints_and_ends_with_status_1(void)
     tear_down(fixture);
 }
 
+/* ---- Lines that nobody takes --------------------------------------------- */
+
+/* A diag that drops, and the other end of its pipe. */
+struct piped {
+    struct diag diag;
+    int end;
+};
+
+static void open_pipe(struct piped *piped)
+{
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    diag_init(&piped->diag, 2);
+    piped->diag.name = "";
+    piped->diag.drops = true;
+    piped->diag.stream = fdopen(ends[1], "w");
+    piped->end = ends[0];
+    REQUIRE(piped->diag.stream != NULL);
+}
+
+/* What is in the pipe: as many whole lines of that text as are returned. */
+static uint64_t take_lines(struct piped *piped, const char *text)
+{
+    static char bytes[OUTPUT_MAX];
+    size_t size = strlen(text);
+    ssize_t got = read(piped->end, bytes, sizeof bytes);
+    REQUIRE(got > 0 && (size_t)got % size == 0);
+    for (size_t at = 0; at < (size_t)got; at += size) {
+        REQUIRE(memcmp(bytes + at, text, size) == 0);
+    }
+    return (size_t)got / size;
+}
+
+static void print_until_dropped(struct piped *piped, uint64_t *lines)
+{
+    for (*lines = 0; piped->diag.dropped == 0; ++*lines) {
+        diag_line(&piped->diag, "line");
+        REQUIRE(*lines < OUTPUT_MAX);
+    }
+}
+
+static void close_pipe(struct piped *piped)
+{
+    CHECK_INT(fclose(piped->diag.stream), 0);
+    CHECK_INT(close(piped->end), 0);
+}
+
+static void what_nobody_takes_is_dropped_and_counted(void)
+{
+    static const char told[] =
+        "12 lines were dropped before this one: nobody took them\nheard\n";
+    struct piped piped;
+    uint64_t lines;
+    char text[sizeof told];
+    open_pipe(&piped);
+    print_until_dropped(&piped, &lines);
+    for (int i = 1; i < 12; i++) {
+        diag_line(&piped.diag, "line");
+    }
+    CHECK_U64(piped.diag.dropped, 12);
+    CHECK_U64(take_lines(&piped, "line\n"), lines - 1);
+    diag_line(&piped.diag, "heard");
+    CHECK_U64(piped.diag.dropped, 0);
+    CHECK_INT(read(piped.end, text, sizeof text), sizeof told - 1);
+    CHECK_BYTES(text, told, sizeof told - 1);
+    close_pipe(&piped);
+}
+
+static void threads_do_not_wait_for_a_pipe_either(void)
+{
+    static const char line[] = "a line that is long enough to be torn apart\n";
+    enum { ROUNDS = 10 }; /* ten times what the pipe takes, and more */
+    struct piped piped;
+    pthread_t threads[THREADS];
+    open_pipe(&piped);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < THREADS; i++) {
+            REQUIRE(pthread_create(
+                        &threads[i], NULL, print_many, &piped.diag) == 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            REQUIRE(pthread_join(threads[i], NULL) == 0);
+        }
+    }
+    uint64_t dropped = piped.diag.dropped;
+    CHECK(dropped > 0);
+    CHECK_U64(take_lines(&piped, line) + dropped, ROUNDS * THREADS * LINES);
+    close_pipe(&piped);
+}
+
+static void fatal_ends_though_nobody_takes_its_line(void)
+{
+    struct piped piped;
+    uint64_t lines;
+    int status = 0;
+    open_pipe(&piped);
+    print_until_dropped(&piped, &lines);
+    pid_t child = fork();
+    if (child == 0) {
+        diag_fatal(&piped.diag, "unheard");
+    }
+    REQUIRE(child > 0);
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 1);
+    CHECK_U64(take_lines(&piped, "line\n"), lines - 1);
+    close_pipe(&piped);
+}
+
 const struct test_case test_diag[] = {
     TEST_CASE(a_line_has_its_name_and_its_end),
     TEST_CASE(an_empty_name_leaves_the_bare_text),
@@ -199,5 +308,8 @@ const struct test_case test_diag[] = {
     TEST_CASE(a_long_line_is_cut_and_says_so),
     TEST_CASE(lines_of_threads_do_not_mix),
     TEST_CASE(fatal_prints_and_ends_with_status_1),
+    TEST_CASE(what_nobody_takes_is_dropped_and_counted),
+    TEST_CASE(threads_do_not_wait_for_a_pipe_either),
+    TEST_CASE(fatal_ends_though_nobody_takes_its_line),
     TEST_END,
 };
