@@ -26,3 +26,8 @@ int64_t clock_steady_ns(void)
 {
     return clock_read_ns(CLOCK_MONOTONIC);
 }
+
+int64_t clock_coarse_ms(void)
+{
+    return clock_read_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
+}

@@ -5,8 +5,10 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { INPUT_UNIT = 512 }; /* memory for input grows by this */
@@ -279,7 +281,49 @@ bool conn_drain(struct conn *conn)
     }
     free(conn->output);
     conn->output = NULL;
+    conn->output_size = 0;
     return true;
+}
+
+/* ---- Waiting for the peer ------------------------------------------------ */
+
+bool conn_is_unfinished(const struct conn *conn)
+{
+    return conn->input_size > 0 || conn->skipping || conn->discarding;
+}
+
+uint32_t conn_held(const struct conn *conn)
+{
+    return conn->input_room + conn->output_size;
+}
+
+uint32_t conn_owed(const struct conn *conn)
+{
+    int queued = 0;
+    uint32_t kept = conn->output == NULL ? 0 : conn->output_size;
+    kept -= conn->output == NULL ? 0 : conn->output_sent;
+    if (ioctl(conn->fd, SIOCOUTQ, &queued) != 0) {
+        queued = 0;
+    }
+    return kept + (uint32_t)queued;
+}
+
+bool conn_has_input(const struct conn *conn)
+{
+    uint8_t byte;
+    return recv(conn->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void conn_give_up(struct conn *conn)
+{
+    const struct linger reset = {.l_onoff = conn->output != NULL ? 1 : 0};
+    conn_keep(conn, NULL, 0);
+    free(conn->output);
+    conn->output = NULL;
+    conn->output_size = 0;
+    conn->broken = true;
+    /* If it cannot be set, the kernel keeps what it has for some minutes. */
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 
 /* ---- Protocols ----------------------------------------------------------- */

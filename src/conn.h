@@ -45,6 +45,15 @@ struct conn {
     struct conn *older; /* of all */
     struct conn *newer;
 
+    /* for the worker's deadlines */
+    uint8_t wait;        /* enum deadline */
+    bool finished;       /* what is left of the input began just now */
+    uint32_t owed;       /* conn_owed, when the wait was dated */
+    uint32_t held;       /* conn_held, as it was counted */
+    int64_t since_ms;    /* of the wait */
+    struct conn *sooner; /* of those that wait for the same */
+    struct conn *later;
+
     /* what the worker is told by the kernel, or tells */
     bool readable; /* the socket may hold more */
     bool hung_up;  /* the peer has sent its last */
@@ -55,7 +64,8 @@ struct conn {
     bool skipping;   /* inside a chain that was too long */
     bool pending;    /* input holds what can be decoded without receiving */
     bool ended;      /* nothing more will be received */
-    bool broken;     /* the socket, or memory, failed: only good for closing */
+    bool broken;     /* the socket, or memory, failed, or it was given up:
+                      * only good for closing */
 
     uint32_t input_size;
     uint32_t input_room;
@@ -111,5 +121,19 @@ bool conn_refuse_foreign(struct conn *conn, uint8_t first);
 void conn_send(struct conn *conn, const void *bytes, size_t size);
 /* Sends what was kept.  True if nothing is left. */
 bool conn_drain(struct conn *conn);
+
+/* True if the peer has begun what it has not finished: a message, a chain, or
+ * the end of a connection that was refused. */
+bool conn_is_unfinished(const struct conn *conn);
+/* Bytes of memory that are kept for it. */
+uint32_t conn_held(const struct conn *conn);
+/* Bytes of replies that the peer has still to take: those kept, and those that
+ * the socket has and the peer's has not acknowledged.  One system call. */
+uint32_t conn_owed(const struct conn *conn);
+/* True if the socket holds something to receive.  One system call. */
+bool conn_has_input(const struct conn *conn);
+/* Drops what is kept and breaks it.  If replies are among it, closing it will
+ * reset the connection, so that the kernel keeps none of them either. */
+void conn_give_up(struct conn *conn);
 
 #endif

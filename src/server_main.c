@@ -84,6 +84,10 @@ static int create_server(const struct config *config, struct diag *diag,
             (unsigned)config_number(config, CONFIG_MAX_CONNECTIONS),
         .storage = storage,
         .diag = diag,
+        .idle_timeout_ms =
+            (int64_t)config_number(config, CONFIG_IDLE_TIMEOUT) * 1000,
+        .request_timeout_ms =
+            (int64_t)config_number(config, CONFIG_REQUEST_TIMEOUT) * 1000,
         .signals = true,
     };
     int result = server_create(server, &options, why);

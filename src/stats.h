@@ -12,6 +12,10 @@
     X(connections, "connections open now")                                     \
     X(connections_accepted, "connections accepted since the start")            \
     X(connections_refused, "connections told BUSY since the start")            \
+    X(connections_idle, "connections closed by KV_IDLE_TIMEOUT")               \
+    X(connections_slow, "connections closed by KV_REQUEST_TIMEOUT")            \
+    X(connections_shed, "connections closed for the memory they held")         \
+    X(bytes_held, "bytes held of unfinished requests and replies not taken")   \
     X(requests, "requests answered since the start")                           \
     X(requests_invalid, "of these, malformed")                                 \
     X(bytes_received, "bytes received since the start")                        \

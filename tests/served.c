@@ -52,6 +52,9 @@ void served_start(struct served *served, const struct served_options *options)
             options->connections_max == 0 ? 2000 : options->connections_max,
         .storage = served->storage,
         .diag = &served->diag,
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .request_timeout_ms = options->request_timeout_ms,
+        .held_max = options->held_max,
         .signals = options->signals};
     if (server_create(&served->server, &server, why) != 0) {
         CHECK_TEXT(why, "");

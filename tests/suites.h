@@ -42,7 +42,9 @@
     X(conn)                                                                    \
     X(conn_chains)                                                             \
     X(server)                                                                  \
+    X(deadline)                                                                \
     X(server_limits)                                                           \
+    X(server_late)                                                             \
     X(server_stop)                                                             \
     X(support)
 

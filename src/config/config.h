@@ -49,6 +49,10 @@
         "threads that serve; auto: as many as cores this process may run on")  \
     X(MAX_CONNECTIONS, NUMBER, "10000", 1, 1000000, "", "",                    \
         "connections at a time; the next one is told BUSY and closed")         \
+    X(IDLE_TIMEOUT, NUMBER, "0", 0, 31536000, "", "",                          \
+        "seconds after which a silent connection is closed; 0: never")         \
+    X(REQUEST_TIMEOUT, NUMBER, "60", 0, 3600, "", "",                          \
+        "seconds to finish a request, or to go on taking replies; 0: no end")  \
     X(EVICT, WORD, "none", 0, 0, "none clock", "clock",                        \
         "when full: none refuses new keys; clock is not available yet")        \
     X(PASSWORD, SECRET, "", 1, 256, "", "*",                                   \

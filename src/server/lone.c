@@ -137,6 +137,7 @@ void lone_finish(struct worker *worker, struct backup_wait *wait)
     worker->away--;
     answer(worker, conn, &wait->message, 1);
     free(wait);
+    deadline_note(worker, conn);
     worker_queue(worker, conn);
 }
 

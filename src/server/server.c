@@ -112,8 +112,14 @@ static int open_loop(struct server *server)
 
 static int make_workers(struct server *server)
 {
+    uint64_t share =
+        u64_max(SERVER_HELD_SUM / server->options.workers, SERVER_HELD_MIN);
+    uint64_t held_max = server->options.held_max;
     struct worker_options options = {.storage = server->options.storage,
         .diag = server->options.diag,
+        .limits = {.idle_ms = server->options.idle_timeout_ms,
+            .request_ms = server->options.request_timeout_ms,
+            .held_max = held_max > 0 ? held_max : share},
         .add_stats = add_stats,
         .ended = worker_ended,
         .context = server};

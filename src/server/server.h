@@ -10,7 +10,11 @@
 
 struct server;
 
-enum { SERVER_WHY_MAX = 512 };
+enum {
+    SERVER_WHY_MAX = 512,
+    SERVER_HELD_SUM = 64 << 20, /* bytes; shared by the workers */
+    SERVER_HELD_MIN = 4 << 20   /* of each worker, however many there are */
+};
 
 struct server_options {
     const char *host;         /* a name or an address */
@@ -22,6 +26,10 @@ struct server_options {
     /* SIGTERM and SIGINT stop it.  The caller has blocked them before any
      * thread was made. */
     bool signals;
+    int64_t idle_timeout_ms;    /* 0: never */
+    int64_t request_timeout_ms; /* 0: never */
+    uint64_t held_max; /* bytes each worker keeps of unfinished requests and
+                        * replies not taken; 0: its share of SERVER_HELD_SUM */
 };
 
 /* Binds and listens; nobody is served yet.  0, or -errno with one line in why:

@@ -119,6 +119,7 @@ static void publish_stats(struct worker *worker)
 {
     worker_lock(worker);
     stats_add(&worker->stats, &worker->turn_stats);
+    worker->stats.bytes_held = worker->deadlines.held;
     worker_unlock(worker);
     worker->turn_stats = (struct stats){0};
 }
@@ -137,6 +138,7 @@ static void reply(struct bundle *bundle, const struct span *span)
     turn_print(worker, span->conn, messages, span->count);
     conn_send(span->conn, messages, size);
     worker->turn_stats.bytes_sent += size;
+    deadline_note(worker, span->conn);
     if (is_ready(span->conn)) {
         worker_queue(worker, span->conn);
     }
@@ -151,6 +153,7 @@ void turn_finish(struct worker *worker, struct bundle *bundle)
             reply(bundle, span);
         }
     }
+    publish_stats(worker);
     empty(bundle);
     worker->away--;
     if (worker->bundle == NULL) {
@@ -212,6 +215,7 @@ static bool take_in(
     uint32_t before = bundle->batch.count;
     conn_decode(conn, bytes, size, &bundle->batch, &intake);
     conn_keep(conn, bytes + intake.used, size - intake.used);
+    conn->finished = intake.used > 0 && !conn->skipping;
     worker->turn_stats.requests_invalid += intake.refused;
     if (intake.lone) {
         worker->turn_stats.requests++;
@@ -241,6 +245,9 @@ static void serve(struct worker *worker, struct conn *conn)
         worker_close(worker, conn);
         return;
     }
+    if (conn->wait == DEADLINE_REPLY) {
+        deadline_note(worker, conn);
+    }
     if (conn->output != NULL || !is_ready(conn)) {
         return;
     }
@@ -256,6 +263,7 @@ static void serve(struct worker *worker, struct conn *conn)
     } else {
         within = take_in(worker, conn, bytes, size);
     }
+    deadline_note(worker, conn);
     if (conn->parked || conn->output != NULL) {
         return;
     }
@@ -284,6 +292,9 @@ void turn_run(struct worker *worker)
         if (worker->bundle->batch.count >= WORKER_FLUSH_OPS) {
             flush(worker);
         }
+        if (deadline_overfull(&worker->deadlines)) {
+            break;
+        }
     }
     if (ready != NULL) {
         *ready_end = worker->ready;
@@ -291,7 +302,8 @@ void turn_run(struct worker *worker)
             worker->ready_end = ready_end;
         }
         worker->ready = ready;
-    } else if (worker->bundle != NULL && worker->bundle->batch.count > 0) {
+    }
+    if (worker->bundle != NULL && worker->bundle->batch.count > 0) {
         flush(worker);
     }
     publish_stats(worker);

@@ -47,6 +47,7 @@ int worker_create(struct worker **made, const struct worker_options *options)
         return -ENOMEM;
     }
     worker->options = *options;
+    deadline_init(&worker->deadlines, &options->limits);
     worker->ready_end = &worker->ready;
     int error = -pthread_mutex_init(&worker->mutex, NULL);
     if (error != 0) {
@@ -163,8 +164,7 @@ void worker_queue(struct worker *worker, struct conn *conn)
     }
 }
 
-/* Prints what happened to a connection, if that is wanted. */
-static void tell(
+void worker_tell(
     struct worker *worker, const struct conn *conn, const char *what)
 {
     struct diag *diag = worker->options.diag;
@@ -177,7 +177,7 @@ static void tell(
 
 void worker_close(struct worker *worker, struct conn *conn)
 {
-    tell(worker, conn, conn->broken ? "lost" : "closed");
+    worker_tell(worker, conn, conn->broken ? "lost" : "closed");
     if (conn->newer != NULL) {
         conn->newer->older = conn->older;
     } else {
@@ -186,6 +186,7 @@ void worker_close(struct worker *worker, struct conn *conn)
     if (conn->older != NULL) {
         conn->older->newer = conn->newer;
     }
+    deadline_leave(worker, conn);
     conn_destroy(conn);
     worker_lock(worker);
     assert(worker->connections > 0);
@@ -206,7 +207,8 @@ static void adopt(struct worker *worker, struct conn *conn)
         conn->older->newer = conn;
     }
     worker->newest = conn;
-    tell(worker, conn, "opened");
+    deadline_enter(worker, conn);
+    worker_tell(worker, conn, "opened");
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0) {
         diag_line(worker->options.diag,
             "a connection is closed at once: epoll does not take it: %s",
@@ -308,7 +310,7 @@ static int sleep_ms(struct worker *worker)
         int64_t left = worker->deadline_ms - clock_steady_ms();
         return left < 0 ? 0 : (int)left;
     }
-    return -1;
+    return deadline_sleep_ms(worker);
 }
 
 static void *run(void *context)
@@ -320,6 +322,7 @@ static void *run(void *context)
         int count = epoll_wait(
             worker->epoll, events, WORKER_EVENTS_MAX, sleep_ms(worker));
         assert(count >= 0 || errno == EINTR);
+        deadline_tick(worker);
         bool called = false;
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == NULL) {
@@ -336,6 +339,7 @@ static void *run(void *context)
         } else if (worker->stopping == WORKER_STOPS) {
             obey(worker, WORKER_STOPS);
         }
+        deadline_run(worker);
     }
     worker->options.ended(worker->options.context);
     return NULL;

@@ -2,7 +2,8 @@
  *
  * For the files of this folder: worker.c is the thread, its epoll loop, what
  * reaches it from other threads, its stop; turn.c receives, executes, replies;
- * lone.c executes the verbs that answer with a stream or wait.
+ * lone.c executes the verbs that answer with a stream or wait; deadline.c knows
+ * who is late.
  *
  * 1. A connection belongs to one worker, and only its thread touches it.
  * 2. What comes from other threads (connections from the listener, batches from
@@ -18,6 +19,7 @@
 
 #include "conn.h"
 #include "diag.h"
+#include "server/deadline.h"
 #include "stats.h"
 #include "storage/storage.h"
 
@@ -67,6 +69,7 @@ struct backup_wait {
 struct worker_options {
     struct storage *storage;
     struct diag *diag;
+    struct deadline_limits limits;
     /* What the server asks of itself through its workers; both are called
      * without the worker's mutex. */
     void (*add_stats)(void *context, struct stats *sum); /* of all of it */
@@ -87,8 +90,9 @@ struct worker {
     struct conn **ready_end;
     struct bundle *bundle; /* being filled; NULL: all are away */
     struct bundle *spare;
-    unsigned bundles;        /* made */
-    unsigned away;           /* bundles and backups */
+    unsigned bundles; /* made */
+    unsigned away;    /* bundles and backups */
+    struct deadlines deadlines;
     struct stats turn_stats; /* not yet under the mutex */
     kv_message_t *stream;    /* records of a SCAN, or figures, and the END */
     enum worker_stop stopping;
@@ -130,6 +134,9 @@ void worker_wake_locked(struct worker *worker);
 /* Sees to it that the connection is served in the next turn. */
 void worker_queue(struct worker *worker, struct conn *conn);
 void worker_close(struct worker *worker, struct conn *conn);
+/* Prints what happened to a connection, if that is wanted. */
+void worker_tell(
+    struct worker *worker, const struct conn *conn, const char *what);
 
 /* A bundle to fill: a spare one or a new one; NULL at the limit, or without
  * memory. */
