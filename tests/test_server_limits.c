@@ -200,17 +200,27 @@ static int server_end(int fd)
 
 static void accepted_sockets_are_set_up(void)
 {
+    static const struct {
+        int level;
+        int name;
+        int value; /* with two seconds for a request, six to be found lost */
+    } wanted[] = {{SOL_SOCKET, SO_KEEPALIVE, 1}, {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 4}, {IPPROTO_TCP, TCP_KEEPINTVL, 1},
+        {IPPROTO_TCP, TCP_KEEPCNT, 2}, {IPPROTO_TCP, TCP_USER_TIMEOUT, 6000},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 * 1024}};
     struct served served;
-    int no_delay = 0;
-    int keep_alive = 0;
-    socklen_t size = sizeof no_delay;
-    served_start(&served, &in_memory);
+    served_start(&served,
+        &(struct served_options){.memory = true, .request_timeout_ms = 2000});
     int fd = served_dial(&served);
     check_alive(fd);
     int end = server_end(fd);
-    CHECK_INT(getsockopt(end, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
-    CHECK_INT(getsockopt(end, SOL_SOCKET, SO_KEEPALIVE, &keep_alive, &size), 0);
-    CHECK(no_delay != 0 && keep_alive != 0);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        CHECK_INT(
+            getsockopt(end, wanted[i].level, wanted[i].name, &value, &size), 0);
+        CHECK_INT(value, wanted[i].value);
+    }
     CHECK((fcntl(end, F_GETFL) & O_NONBLOCK) != 0);
     CHECK((fcntl(end, F_GETFD) & FD_CLOEXEC) != 0);
     close(fd);

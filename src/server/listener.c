@@ -15,7 +15,10 @@
 enum {
     PAUSE_MS = 100,
     TELL_AGAIN_MS = 60000,
-    KEEPALIVE_IDLE_S = 300, /* until a silent peer is asked for life */
+    LOST_DEFAULT_S = 180,
+    LOST_REQUESTS = 3,      /* times the limit of a request */
+    UNSENT_MAX = 128 << 10, /* bytes that the kernel keeps of what it cannot
+                             * send: beyond, they are the worker's to count */
     PORT_TEXT_MAX = 8
 };
 
@@ -44,26 +47,54 @@ static const char *bind_advice(int error)
     }
 }
 
-/* A socket that listens at address, or -errno. */
-static int listen_at(const struct addrinfo *address)
+/* What accepted sockets begin with: on Linux they have it from the listener,
+ * which saves calls for each.  No delay, because replies are sent whole.  A
+ * silent peer is asked for life in the last third of the time in which it is
+ * found to be lost.  0 or -errno. */
+static int set_up(int fd, int64_t request_timeout_ms)
 {
-    int one = 1;
-    int idle_s = KEEPALIVE_IDLE_S;
+    int lost_ms = (int)request_timeout_ms * LOST_REQUESTS;
+    int lost_s = lost_ms > 0 ? (lost_ms + 999) / 1000 : LOST_DEFAULT_S;
+    int third_s = (lost_s + 2) / 3;
+    int interval_s = (third_s + 3) / 4;
+    const struct {
+        int level;
+        int name;
+        int value;
+    } options[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, (int)u64_max(lost_s - third_s, 1)},
+        {IPPROTO_TCP, TCP_KEEPINTVL, interval_s},
+        {IPPROTO_TCP, TCP_KEEPCNT, third_s / interval_s},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, lost_ms},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX},
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        if (setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                sizeof options[i].value) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* A socket that listens at address, or -errno. */
+static int listen_at(
+    const struct addrinfo *address, const struct listener_options *options)
+{
     int fd = socket(address->ai_family,
         SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
     if (fd < 0) {
         return -errno;
     }
-    /* What is set on the listener, accepted sockets begin with: on Linux, and
-     * it saves a call for each.  No delay, because replies are sent whole. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) != 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s) !=
-            0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
-        bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
-        listen(fd, SOMAXCONN) != 0) {
-        int error = -errno;
+    int error = set_up(fd, options->request_timeout_ms);
+    if (error == 0 && (bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
+                          listen(fd, SOMAXCONN) != 0)) {
+        error = -errno;
+    }
+    if (error != 0) {
         close(fd);
         return error;
     }
@@ -90,7 +121,7 @@ static int listen_on(
     int fd = -EADDRNOTAVAIL;
     for (struct addrinfo *at = addresses; at != NULL && fd < 0;
          at = at->ai_next) {
-        fd = listen_at(at);
+        fd = listen_at(at, options);
     }
     freeaddrinfo(addresses);
     if (fd < 0) {

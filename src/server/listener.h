@@ -2,7 +2,13 @@
  * system is short of what they need.
  *
  * While it rests, epoll is not asked for new connections: else it would tell of
- * them without end, and the loop would spin. */
+ * them without end, and the loop would spin.
+ *
+ * What it sets on its socket, accepted ones begin with: a peer that has
+ * vanished, its machine without power or its network cut, is found within three
+ * times KV_REQUEST_TIMEOUT (three minutes if that is 0), whether it is idle or
+ * owes acknowledgements.  Only where KV_REQUEST_TIMEOUT is 0 the kernel decides
+ * how long replies are sent again: about a quarter of an hour. */
 #ifndef LISTENER_H
 #define LISTENER_H
 
@@ -16,6 +22,7 @@ struct listener_options {
     uint16_t port; /* 0: the kernel chooses */
     int epoll;     /* where it shows up, with its own address as data.ptr */
     struct diag *diag;
+    int64_t request_timeout_ms; /* 0: never */
 };
 
 /* Binds and listens.  0, or -errno with one line in why (why_size bytes): what,

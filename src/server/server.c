@@ -139,7 +139,8 @@ static int open_listener(struct server *server, char why[SERVER_WHY_MAX])
     struct listener_options options = {.host = server->options.host,
         .port = server->options.port,
         .epoll = server->epoll,
-        .diag = server->options.diag};
+        .diag = server->options.diag,
+        .request_timeout_ms = server->options.request_timeout_ms};
     int error = listener_open(&server->listener, &options, why, SERVER_WHY_MAX);
     if (error == 0) {
         server->port = listener_port(server->listener);
