@@ -18,7 +18,8 @@
 
 enum {
     EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
-    FILES_BESIDE = 128       /* descriptors besides those of connections */
+    FILES_BESIDE = 128,      /* descriptors besides those of connections */
+    FILES_OF_WORKER = 2      /* and these of each worker: epoll, eventfd */
 };
 
 /* The words of KV_SYNC stand in the order of kv_sync_t. */
@@ -30,15 +31,16 @@ static bool raise_files(const struct config *config, struct diag *diag)
 {
     unsigned long long connections =
         config_number(config, CONFIG_MAX_CONNECTIONS);
-    unsigned long long wanted = connections + FILES_BESIDE;
+    unsigned long long beside =
+        FILES_BESIDE + FILES_OF_WORKER * config_number(config, CONFIG_WORKERS);
+    unsigned long long wanted = connections + beside;
     unsigned long long had = process_raise_files(wanted);
     if (had < wanted) {
         diag_line(diag,
             "KV_MAX_CONNECTIONS=%llu needs %llu open files, and this process "
             "may have %llu; raise that limit (ulimit -n, or LimitNOFILE= of "
             "systemd), or set KV_MAX_CONNECTIONS to at most %llu",
-            connections, wanted, had,
-            had > FILES_BESIDE ? had - FILES_BESIDE : 0);
+            connections, wanted, had, had > beside ? had - beside : 0);
     }
     return had >= wanted;
 }

@@ -181,6 +181,12 @@ void served_check(
     served_check_reply(&reply, status, value);
 }
 
+void served_check_alive(int fd)
+{
+    kv_message_t ping = served_request(KV_PING, "", "alive");
+    served_check(fd, &ping, KV_SUCCESS, "alive");
+}
+
 uint64_t served_figure(int fd, const char *name)
 {
     kv_message_t row = served_request(KV_STATS, "", "");

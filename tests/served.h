@@ -61,6 +61,9 @@ void served_check(
 void served_check_reply(
     const kv_message_t *reply, kv_error_t status, const char *value);
 
+/* It answers a PING. */
+void served_check_alive(int fd);
+
 /* A figure of STATS. */
 uint64_t served_figure(int fd, const char *name);
 /* Waits until that figure has that value. */

@@ -44,6 +44,7 @@
     X(server)                                                                  \
     X(deadline)                                                                \
     X(server_limits)                                                           \
+    X(server_descriptors)                                                      \
     X(server_late)                                                             \
     X(server_stop)                                                             \
     X(support)

@@ -11,12 +11,6 @@
 
 enum { LIMIT_MS = 300, STEP_MS = 20, CLOCK_MS = 20 /* how coarse it is */ };
 
-static void check_alive(int fd)
-{
-    kv_message_t ping = served_request(KV_PING, "", "alive");
-    served_check(fd, &ping, KV_SUCCESS, "alive");
-}
-
 /* Nothing comes from fd for a step. */
 static bool is_quiet(int fd)
 {
@@ -33,11 +27,11 @@ static void the_silent_are_closed_and_the_others_are_not(void)
     int64_t began = clock_steady_ms();
     int silent = served_dial(&served);
     while (is_quiet(silent) && clock_steady_ms() - began < SERVED_WAIT_MS) {
-        check_alive(busy);
+        served_check_alive(busy);
     }
     CHECK(served_is_over(silent));
     CHECK(clock_steady_ms() - began >= LIMIT_MS - CLOCK_MS);
-    check_alive(busy);
+    served_check_alive(busy);
     CHECK_U64(served_figure(busy, "connections_idle"), 1);
     CHECK_U64(served_figure(busy, "connections"), 1);
     CHECK_U64(served_figure(busy, "connections_slow"), 0);
@@ -181,7 +175,7 @@ static void who_makes_it_hold_most_pays_and_nobody_else(void)
     CHECK(served_figure(other, "connections_shed") >= MUTES / 2);
     CHECK(served_figure(other, "connections") > 1);
     CHECK(most > HELD_MAX / 2 && most <= HELD_MAX + ONE);
-    check_alive(other);
+    served_check_alive(other);
     for (int i = 0; i < MUTES; i++) {
         close(mutes[i]);
     }

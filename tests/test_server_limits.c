@@ -1,7 +1,6 @@
 /* What a peer can do to a server, and what a server does then: the limits. */
 #include "conn.h"
 #include "served.h"
-#include "server/listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,19 +8,11 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct served_options in_memory = {.memory = true};
-
-static void check_alive(int fd)
-{
-    kv_message_t ping = served_request(KV_PING, "", "alive");
-    served_check(fd, &ping, KV_SUCCESS, "alive");
-}
 
 /* ---- Other protocols ----------------------------------------------------- */
 
@@ -62,7 +53,7 @@ static void other_protocols_are_told_and_closed(void)
         served_check_reply(more, KV_INVALID, NULL);
     }
     int fd = served_dial(&served);
-    check_alive(fd);
+    served_check_alive(fd);
     close(fd);
     served_end(&served);
 }
@@ -112,7 +103,7 @@ static void random_bytes_do_no_harm(void)
             other, bytes, test_random_below(&random, PART), MSG_NOSIGNAL);
         close(other);
     }
-    check_alive(fd);
+    served_check_alive(fd);
     served_await_figure(fd, "connections_accepted", ROUNDS + 1);
     served_await_figure(fd, "connections", 1);
     close(fd);
@@ -132,7 +123,7 @@ static void one_connection_too_many_is_told_busy(void)
                      .memory = true, .connections_max = LIMIT, .workers = 2});
     for (int i = 0; i < LIMIT; i++) {
         fds[i] = served_dial(&served);
-        check_alive(fds[i]);
+        served_check_alive(fds[i]);
     }
     int refused = served_dial(&served);
     REQUIRE(
@@ -148,7 +139,7 @@ static void one_connection_too_many_is_told_busy(void)
     CHECK_U64(served_figure(fds[1], "connections_refused"), 1);
     fds[0] = served_dial(&served);
     for (int i = 0; i < LIMIT; i++) {
-        check_alive(fds[i]);
+        served_check_alive(fds[i]);
         close(fds[i]);
     }
     served_end(&served);
@@ -170,7 +161,7 @@ static void a_thousand_may_be_idle(void)
     }
     served_await_figure(fds[0], "connections", IDLE);
     for (int i = 0; i < IDLE; i++) {
-        check_alive(fds[i]);
+        served_check_alive(fds[i]);
     }
     for (int i = 1; i < IDLE; i++) {
         close(fds[i]);
@@ -212,7 +203,7 @@ static void accepted_sockets_are_set_up(void)
     served_start(&served,
         &(struct served_options){.memory = true, .request_timeout_ms = 2000});
     int fd = served_dial(&served);
-    check_alive(fd);
+    served_check_alive(fd);
     int end = server_end(fd);
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
         int value = -1;
@@ -225,100 +216,6 @@ static void accepted_sockets_are_set_up(void)
     CHECK((fcntl(end, F_GETFD) & FD_CLOEXEC) != 0);
     close(fd);
     served_end(&served);
-}
-
-static size_t count_of(const char *text, const char *word)
-{
-    size_t count = 0;
-    for (; (text = strstr(text, word)) != NULL; text++) {
-        count++;
-    }
-    return count;
-}
-
-static int64_t spent_ms(void)
-{
-    struct timespec spent;
-    CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent), 0);
-    return spent.tv_sec * INT64_C(1000) + spent.tv_nsec / 1000000;
-}
-
-/* Without descriptors the listener rests, says so once, does not spin, and goes
- * on by itself when there are some. */
-static void the_listener_rests_when_descriptors_are_short(void)
-{
-    enum { QUIET_MS = 350 }; /* several rests */
-    struct served served;
-    struct rlimit limit;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    REQUIRE(stream != NULL);
-    served_start(&served,
-        &(struct served_options){.memory = true, .diagnostics = stream});
-    int fd = served_dial(&served);
-    check_alive(fd);
-    int waiting = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-        .sin_port = htons(server_port(served.server)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    REQUIRE(waiting >= 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    struct rlimit low = {
-        .rlim_cur = (rlim_t)waiting + 1, .rlim_max = limit.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
-    int64_t before = spent_ms();
-    CHECK_INT(connect(waiting, (struct sockaddr *)&address, sizeof address), 0);
-    struct pollfd poll_for = {.fd = waiting, .events = POLLIN};
-    bool untouched = poll(&poll_for, 1, QUIET_MS) == 0;
-    check_alive(fd);
-    CHECK(spent_ms() - before < QUIET_MS / 2);
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    if (untouched) { /* valgrind accepts it all the same, and closes it */
-        check_alive(waiting);
-    }
-    close(waiting);
-    waiting = served_dial(&served);
-    check_alive(waiting);
-    close(waiting);
-    close(fd);
-    served_end(&served);
-    CHECK_INT(fclose(stream), 0);
-    CHECK_INT(count_of(text, "no new connections"), 1);
-    free(text);
-}
-
-static void a_rest_ends_by_itself(void)
-{
-    struct listener *listener;
-    struct epoll_event event;
-    union conn_address peer;
-    char why[SERVER_WHY_MAX];
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    const struct listener_options options = {
-        .host = "127.0.0.1", .epoll = epoll};
-    REQUIRE(listener_open(&listener, &options, why, sizeof why) == 0);
-    CHECK_INT(listener_wait_ms(listener), -1);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-        .sin_port = htons(listener_port(listener)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK_INT(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    CHECK_INT(epoll_wait(epoll, &event, 1, SERVED_WAIT_MS), 1);
-    CHECK(event.data.ptr == listener);
-    listener_pause(listener, EMFILE);
-    int wait_ms = listener_wait_ms(listener);
-    for (int rests = 0; wait_ms >= 0 && rests < 1000; rests++) {
-        CHECK_INT(epoll_wait(epoll, &event, 1, wait_ms), 0);
-        wait_ms = listener_wait_ms(listener);
-    }
-    CHECK_INT(epoll_wait(epoll, &event, 1, SERVED_WAIT_MS), 1);
-    int accepted = listener_accept(listener, &peer);
-    CHECK(accepted >= 0);
-    CHECK_ERRNO(listener_accept(listener, &peer), EAGAIN);
-    close(accepted);
-    close(fd);
-    listener_close(listener);
-    close(epoll);
 }
 
 /* ---- Memory -------------------------------------------------------------- */
@@ -357,7 +254,7 @@ static void who_does_not_read_is_not_read(void)
     kv_message_t get = served_request(KV_GET, "key", "");
     size_t sent = send_until_full(fd, &get);
     uint64_t answered = served_figure(other, "bytes_sent");
-    check_alive(other);
+    served_check_alive(other);
     /* What was answered went to the socket, but for one turn's replies. */
     CHECK(answered < sent);
     size_t rest = sent % sizeof get;
@@ -373,7 +270,7 @@ static void who_does_not_read_is_not_read(void)
         served_send(fd, (uint8_t *)&get + rest, sizeof get - rest);
         CHECK_INT(served_receive(fd, &get, sizeof get), sizeof get);
     }
-    check_alive(fd);
+    served_check_alive(fd);
     close(fd);
     close(other);
     served_end(&served);
@@ -397,7 +294,7 @@ static void who_does_not_read_gets_one_stream_at_a_time(void)
     size_t scans = sent / sizeof scan;
     uint64_t answered = served_figure(other, "bytes_sent");
     CHECK(answered < 64 * 1024 * 1024);
-    check_alive(other);
+    served_check_alive(other);
     size_t ends = 0;
     while (ends < scans && ends < 100) {
         kv_message_t row = {0};
@@ -406,7 +303,7 @@ static void who_does_not_read_gets_one_stream_at_a_time(void)
         ends += row.status == KV_END ? 1 : 0;
     }
     close(fd);
-    check_alive(other);
+    served_check_alive(other);
     served_await_figure(other, "connections", 1);
     close(other);
     served_end(&served);
@@ -451,7 +348,7 @@ static void two_servers_do_not_know_of_each_other(void)
     served_check(one, &get, KV_SUCCESS, "first");
     close(one);
     served_end(&first);
-    check_alive(two);
+    served_check_alive(two);
     close(two);
     served_end(&second);
 }
@@ -463,8 +360,6 @@ const struct test_case test_server_limits[] = {
     TEST_CASE(one_connection_too_many_is_told_busy),
     TEST_CASE(a_thousand_may_be_idle),
     TEST_CASE(accepted_sockets_are_set_up),
-    TEST_CASE(the_listener_rests_when_descriptors_are_short),
-    TEST_CASE(a_rest_ends_by_itself),
     TEST_CASE(who_does_not_read_is_not_read),
     TEST_CASE(who_does_not_read_gets_one_stream_at_a_time),
     TEST_CASE(a_port_in_use_is_told_with_what_to_do),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -210,18 +211,13 @@ uint16_t server_port(const struct server *server)
 /* ---- New connections ----------------------------------------------------- */
 
 /* Tells the peer that there is no place, and closes. */
-static void turn_away(struct server *server, int fd)
+static void turn_away(
+    struct server *server, int fd, const kv_message_t *message)
 {
-    kv_message_t message = {0};
-    struct op op = {.message = &message};
-    op_refuse(&op, KV_BUSY,
-        "%u connections are open, as many as KV_MAX_CONNECTIONS allows; "
-        "close one, or raise it",
-        server->options.connections_max);
     /* What has come already is read: closed over it, the connection would be
      * reset, and the message might be lost with it. */
     uint8_t dropped[DISK_PAGE];
-    if (send(fd, &message, sizeof message, MSG_NOSIGNAL) < 0 ||
+    if (send(fd, message, sizeof *message, MSG_NOSIGNAL) < 0 ||
         shutdown(fd, SHUT_WR) != 0 ||
         (recv(fd, dropped, sizeof dropped, 0) < 0 && errno != EAGAIN)) {
         diag_verbose(server->options.diag, 1,
@@ -232,6 +228,18 @@ static void turn_away(struct server *server, int fd)
     lock(server);
     server->refused++;
     unlock(server);
+}
+
+/* True if a new connection has one of the last descriptors: they are given
+ * lowest first, and a log that cannot open its next segment refuses writes. */
+static bool files_are_short(int fd, unsigned long long *files)
+{
+    struct rlimit limit;
+    int error = getrlimit(RLIMIT_NOFILE, &limit);
+    assert(error == 0);
+    *files = limit.rlim_cur;
+    return limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)fd + SERVER_FILES_RESERVE >= limit.rlim_cur;
 }
 
 /* Deals a new connection to the worker that has fewest.  False if there is no
@@ -249,8 +257,22 @@ static bool admit(struct server *server, int fd, const union conn_address *peer)
             least = count;
         }
     }
+    kv_message_t message = {0};
+    struct op refusal = {.message = &message};
+    unsigned long long files;
     if (sum >= server->options.connections_max) {
-        turn_away(server, fd);
+        op_refuse(&refusal, KV_BUSY,
+            "%u connections are open, as many as KV_MAX_CONNECTIONS allows; "
+            "close one, or raise it",
+            server->options.connections_max);
+    } else if (files_are_short(fd, &files)) {
+        op_refuse(&refusal, KV_BUSY,
+            "the server may have %llu files open, and the last %d are not for "
+            "connections; close one, or raise its limit of open files",
+            files, SERVER_FILES_RESERVE);
+    }
+    if (message.status != KV_SUCCESS) {
+        turn_away(server, fd, &message);
         return true;
     }
     struct conn *conn = conn_create(fd, peer);

@@ -12,6 +12,7 @@ struct server;
 
 enum {
     SERVER_WHY_MAX = 512,
+    SERVER_FILES_RESERVE = 32,  /* descriptors that connections leave free */
     SERVER_HELD_SUM = 64 << 20, /* bytes; shared by the workers */
     SERVER_HELD_MIN = 4 << 20   /* of each worker, however many there are */
 };
