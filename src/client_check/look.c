@@ -1,71 +1,20 @@
-/* client_check.c: `client check DIR`: reads the backups and the log of a data
- * directory without opening the store: what is there, what recovery would make
- * of it, what is wrong, and what to do.
- *
- * It changes nothing.  Beside a running server it looks at files that come, go
- * and grow: what it finds wrong then counts only if a second look finds the
- * same.
- *
- * Sound means: recovery would use the newest backup, could fall back on every
- * other one, and refuse nothing. */
-#include "client_program.h"
+/* look.c: reads the backups and the log of a data directory without opening the
+ * store, and says what is wrong.  Changes nothing. */
+#include "client_check/look.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include "backup/backup.h"
+#include "client_program.h"
 #include "file.h"
 #include "storage/identity.h"
-#include "wal/wal.h"
 
-enum {
-    READ_RECORDS = 2048,
-    PROBLEMS_MAX = 12, /* more are left out */
-    PROBLEM_SIZE = 1024,
-    BACKUP_LINES_MAX = 8
-};
+enum { READ_RECORDS = 2048 };
 
 #define RESTORE "put the file back from a copy of the directory"
-
-enum kind { OF_BACKUP, OF_LOG, OF_OLDER_LOG, OF_STORE };
-
-struct problem {
-    enum kind kind; /* with lsn, what tells one from another */
-    uint64_t lsn;
-    char text[PROBLEM_SIZE];
-};
-
-struct found_backup {
-    struct backup_head head;
-    bool valid;
-};
-
-/* What one look has found. */
-struct look {
-    bool running; /* a server has the directory open */
-    int key;      /* of hash.key: 0, -ENOENT, -EUCLEAN, other -errno */
-    uint8_t identity[WAL_IDENTITY_SIZE];
-    struct backup_list list;
-    struct found_backup backups[BACKUP_LIST_MAX];
-    uint32_t count;  /* of them */
-    uint32_t valid;  /* of them */
-    uint64_t newest; /* LSN of the newest valid one; 0: none */
-    uint64_t oldest;
-
-    uint64_t segments;
-    uint64_t segment_bytes;
-    uint64_t first_lsn; /* of the log */
-    uint64_t last_first_lsn;
-    struct wal_end end;
-    uint64_t replayed; /* frames behind the newest backup */
-    bool broken;       /* recovery would refuse the log */
-    uint32_t problems;
-    struct problem found[PROBLEMS_MAX];
-};
 
 __attribute__((format(printf, 4, 5))) static void complain(
     struct look *look, enum kind kind, uint64_t lsn, const char *format, ...)
@@ -299,8 +248,7 @@ static bool look_at_identity(struct look *look, int directory)
     return true;
 }
 
-/* False, with a message, if there is nothing to look at. */
-static bool look_around(struct look *look, int directory, const char *path)
+bool look_around(struct look *look, int directory, const char *path)
 {
     memset(look, 0, sizeof *look);
     look->running = file_is_locked(directory, "lock");
@@ -323,160 +271,3 @@ static bool look_around(struct look *look, int directory, const char *path)
     look_at_log(look, directory);
     return true;
 }
-
-/* ---- Printing ------------------------------------------------------------ */
-
-static void print_backups(const struct look *look)
-{
-    for (uint32_t i = 0; i < look->count && i < BACKUP_LINES_MAX; i++) {
-        const struct backup_head *head = &look->backups[i].head;
-        char when[64] = "";
-        struct tm parts;
-        time_t second = (time_t)(head->time_ms / 1000);
-        if (localtime_r(&second, &parts) == NULL ||
-            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
-            when[0] = '\0';
-        }
-        (void)printf("backup   LSN %" PRIu64 ", ", head->lsn);
-        if (head->time_ms != 0) {
-            (void)printf("%" PRIu64 " records, %" PRIu64 " bytes, %s, ",
-                head->count, DISK_PAGE + (head->count + 1) * FRAME_SIZE, when);
-        }
-        (void)puts(look->backups[i].valid ? "valid" : "NOT VALID");
-    }
-    if (look->count > BACKUP_LINES_MAX) {
-        (void)printf("         and %" PRIu32 " older ones; %" PRIu32
-                     " of all are valid\n",
-            look->count - BACKUP_LINES_MAX, look->valid);
-    }
-    if (look->count == 0) {
-        (void)puts("backup   none");
-    }
-}
-
-static void print_log(const struct look *look)
-{
-    const struct wal_end *end = &look->end;
-    if (look->segments == 0) {
-        (void)puts("log      none");
-        return;
-    }
-    (void)printf("log      %" PRIu64 " segment%s, LSN %" PRIu64 " to %" PRIu64
-                 ", ",
-        look->segments, look->segments == 1 ? "" : "s", look->first_lsn,
-        end->lsn);
-    if (look->broken) {
-        (void)puts("not readable to its end");
-    } else if (look->running) {
-        (void)puts("which moves on");
-    } else if (end->cut_frames > 0) {
-        (void)printf("torn: %" PRIu64 " frames behind it\n", end->cut_frames);
-    } else {
-        (void)puts("where it ends clean");
-    }
-}
-
-static void print_recovery(const struct look *look)
-{
-    (void)printf("recovery ");
-    if (look->newest != 0) {
-        (void)printf(
-            "loads the backup of LSN %" PRIu64 ", then ", look->newest);
-    }
-    (void)printf("replays %" PRIu64 " frames of the log", look->replayed);
-    if (look->end.cut_frames > 0 && !look->running) {
-        (void)printf("; it cuts off %" PRIu64 " that were never durable",
-            look->end.cut_frames);
-    }
-    (void)putchar('\n');
-}
-
-static int report(const struct look *look, const char *path)
-{
-    (void)printf("store    %s%s\n", path,
-        look->running ? ", open in a running server" : "");
-    if (look->key != 0) {
-        (void)printf("hash.key %s; the next start makes it anew\n",
-            look->key == -ENOENT ? "missing" : "damaged");
-    }
-    print_backups(look);
-    print_log(look);
-    if (look->problems == 0) {
-        print_recovery(look);
-        (void)puts("sound");
-        return PROGRAM_YES;
-    }
-    for (uint32_t i = 0; i < look->problems; i++) {
-        (void)printf("problem  %s\n", look->found[i].text);
-    }
-    (void)printf("not sound: %" PRIu32 " problem%s\n", look->problems,
-        look->problems == 1 ? "" : "s");
-    return PROGRAM_LOCAL;
-}
-
-/* ---- The command --------------------------------------------------------- */
-
-/* Leaves of the problems those that were there at the look before. */
-static void keep_lasting(struct look *look, const struct look *before)
-{
-    uint32_t kept = 0;
-    look->broken = false;
-    for (uint32_t i = 0; i < look->problems; i++) {
-        const struct problem *problem = &look->found[i];
-        for (uint32_t j = 0; j < before->problems; j++) {
-            if (before->found[j].kind == problem->kind &&
-                before->found[j].lsn == problem->lsn) {
-                look->broken = look->broken || problem->kind == OF_LOG;
-                look->found[kept++] = *problem;
-                break;
-            }
-        }
-    }
-    look->problems = kept;
-}
-
-/* Beside a running server what is wrong must be so at a second look: between
- * its list of files and their reading, some come, go and grow. */
-static int check(int directory, const char *path, struct look looks[2])
-{
-    struct look *look = &looks[0];
-    if (!look_around(look, directory, path)) {
-        return PROGRAM_LOCAL;
-    }
-    if (look->running && look->problems > 0) {
-        look = &looks[1];
-        if (!look_around(look, directory, path)) {
-            return PROGRAM_LOCAL;
-        }
-        keep_lasting(look, &looks[0]);
-    }
-    return report(look, path);
-}
-
-static int run_check(struct program *program, const struct arguments *arguments,
-    const void *settings)
-{
-    (void)program;
-    (void)settings;
-    const char *path = arguments->words[0];
-    int directory = file_open_directory(path, false);
-    if (directory < 0) {
-        return program_fail(PROGRAM_LOCAL,
-            "check: cannot open the data directory %s: %s", path,
-            strerror(-directory));
-    }
-    struct look *looks = calloc(2, sizeof *looks);
-    int status = looks == NULL ? program_fail(PROGRAM_LOCAL, "check: no memory")
-                               : check(directory, path, looks);
-    free(looks);
-    file_close(directory);
-    return status;
-}
-
-const struct subcommand check_family[] = {
-    {"check", "DIR", "examines a data directory, offline or not", 1, 1, NULL,
-        "Reads every backup and the log, changes nothing, and says what "
-        "recovery would\nmake of them.  The last line is \"sound\", or \"not "
-        "sound\" and the status 5.",
-        run_check},
-    {0}};
