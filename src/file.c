@@ -58,6 +58,20 @@ int file_open_directory(const char *path, bool create)
     return directory;
 }
 
+int file_make_directory(int directory, const char *name)
+{
+    if (mkdirat(directory, name, DIRECTORY_MODE) != 0) {
+        return -errno;
+    }
+    int made = open_at(directory, name, DIRECTORY_FLAGS);
+    int result = made < 0 ? made : file_sync_directory(directory);
+    if (result < 0) {
+        file_close(made);
+        return result;
+    }
+    return made;
+}
+
 int file_lock(int directory, const char *name)
 {
     int result;
@@ -240,6 +254,24 @@ int file_rename(int directory, const char *from, const char *to)
 int file_remove(int directory, const char *name)
 {
     return unlinkat(directory, name, 0) == 0 ? 0 : -errno;
+}
+
+int file_remove_directory(int directory, const char *name)
+{
+    return unlinkat(directory, name, AT_REMOVEDIR) == 0 ? 0 : -errno;
+}
+
+int file_move(const struct file_place *from, const struct file_place *to)
+{
+    int result = renameat(from->directory, from->name, to->directory, to->name);
+    return result == 0 ? 0 : -errno;
+}
+
+int file_link(const struct file_place *from, const struct file_place *to)
+{
+    int result =
+        linkat(from->directory, from->name, to->directory, to->name, 0);
+    return result == 0 ? 0 : -errno;
 }
 
 int file_list(

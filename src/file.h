@@ -11,6 +11,9 @@
 /* Opens a directory, making it (not its parents) if create and it is not
  * there; a made one is synced into its parent.  Returns the descriptor. */
 int file_open_directory(const char *path, bool create);
+/* Makes a directory in another, durably; -EEXIST if the name is taken.  Returns
+ * its descriptor. */
+int file_make_directory(int directory, const char *name);
 /* Takes an exclusive lock (flock) on name in the directory, making the file.
  * Returns its descriptor, which holds the lock until closed; -EWOULDBLOCK if
  * another process has it. */
@@ -44,6 +47,16 @@ void file_forget(int fd);
 int file_sync_directory(int directory);
 int file_rename(int directory, const char *from, const char *to);
 int file_remove(int directory, const char *name);
+int file_remove_directory(int directory, const char *name);
+/* From one directory to another of the same file system, replacing what
+ * has the name there. */
+struct file_place {
+    int directory;
+    const char *name;
+};
+int file_move(const struct file_place *from, const struct file_place *to);
+/* Gives the file a second name; -EEXIST if it is taken. */
+int file_link(const struct file_place *from, const struct file_place *to);
 
 /* Calls entry for each name in the directory, without "." and "..", until it
  * returns non-zero.  Returns 0, what entry returned, or -errno. */

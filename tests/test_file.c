@@ -260,6 +260,39 @@ static void names_move_and_go(void)
     tear_down(&fixture);
 }
 
+static void a_directory_in_another_takes_files(void)
+{
+    struct fixture fixture;
+    set_up(&fixture);
+    int inner = file_make_directory(fixture.directory, "inner");
+    CHECK(inner >= 0);
+    CHECK_ERRNO(file_make_directory(fixture.directory, "inner"), EEXIST);
+    int fd = file_create(fixture.directory, "one");
+    CHECK_OK(file_write_at(fd, "one", 3, 0));
+    file_close(fd);
+    file_close(file_create(inner, "two"));
+    const struct file_place one = {fixture.directory, "one"};
+    const struct file_place second = {inner, "second"};
+    const struct file_place two = {inner, "two"};
+    CHECK_OK(file_link(&one, &second));
+    CHECK_ERRNO(file_link(&one, &two), EEXIST);
+    /* What is moved replaces one name, not what other names mean. */
+    CHECK_OK(file_move(&two, &one));
+    CHECK_ERRNO(file_move(&two, &one), ENOENT);
+    fd = file_open_read(fixture.directory, "one");
+    CHECK_INT(file_size(fd), 0);
+    file_close(fd);
+    fd = file_open_read(inner, "second");
+    CHECK_INT(file_size(fd), 3);
+    file_close(fd);
+    CHECK_ERRNO(file_remove_directory(fixture.directory, "inner"), ENOTEMPTY);
+    CHECK_OK(file_remove(inner, "second"));
+    CHECK_OK(file_remove_directory(fixture.directory, "inner"));
+    file_close(inner);
+    CHECK_OK(file_remove(fixture.directory, "one"));
+    tear_down(&fixture);
+}
+
 struct listing {
     unsigned seen; /* a bit for each of the names f0 to f9 */
     unsigned count;
@@ -342,6 +375,7 @@ const struct test_case test_file[] = {
     TEST_CASE(a_failed_allocation_takes_nothing),
     TEST_CASE(a_write_cut_short_goes_on_to_its_error),
     TEST_CASE(names_move_and_go),
+    TEST_CASE(a_directory_in_another_takes_files),
     TEST_CASE(a_list_tells_every_name_once),
     TEST_CASE(reserved_memory_is_zero_and_not_yet_taken),
     TEST_CASE(random_bytes_differ),
