@@ -73,6 +73,13 @@ int head_read(
     return 0;
 }
 
+bool head_intact(int fd)
+{
+    struct page page;
+    return file_read_at(fd, &page, sizeof page, 0) == (int64_t)sizeof page &&
+           page.crc == page_crc(&page);
+}
+
 bool head_unwritten(int fd)
 {
     uint8_t page[DISK_PAGE];

@@ -35,6 +35,8 @@ int head_write(int fd, const struct head *head);
  * NULL.  0, -EUCLEAN with the reason in why, or another -errno. */
 int head_read(
     int fd, struct head *head, const uint8_t *identity, char why[HEAD_WHY_MAX]);
+/* True if the CRC holds, whatever else the page says. */
+bool head_intact(int fd);
 /* True if the page is all zeros: the file was made, and its head never
  * written. */
 bool head_unwritten(int fd);

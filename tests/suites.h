@@ -20,6 +20,7 @@
     X(wal_segments)                                                            \
     X(wal_damage)                                                              \
     X(wal_files)                                                               \
+    X(wal_salvage)                                                             \
     X(backup)                                                                  \
     X(storage)                                                                 \
     X(storage_files)                                                           \

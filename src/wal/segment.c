@@ -167,6 +167,18 @@ int segment_make(int directory, const char *name, uint64_t bytes, bool over)
     return fd;
 }
 
+int segment_identity(int fd, uint8_t identity[WAL_IDENTITY_SIZE])
+{
+    char why[HEAD_WHY_MAX];
+    struct head page;
+    memcpy(page.kind, KIND, sizeof page.kind);
+    int error = head_read(fd, &page, NULL, why);
+    if (error == 0) {
+        memcpy(identity, page.identity, WAL_IDENTITY_SIZE);
+    }
+    return error;
+}
+
 int wal_find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
 {
     struct segment_list list;
@@ -174,15 +186,9 @@ int wal_find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
     bool found = false;
     for (uint32_t i = 0; i < list.count && !found; i++) {
         char name[WAL_NAME_MAX];
-        char why[HEAD_WHY_MAX];
-        struct head page;
-        memcpy(page.kind, KIND, sizeof page.kind);
         segment_name(name, list.first_lsns[i]);
         int fd = file_open_read(directory, name);
-        found = fd >= 0 && head_read(fd, &page, NULL, why) == 0;
-        if (found) {
-            memcpy(identity, page.identity, WAL_IDENTITY_SIZE);
-        }
+        found = fd >= 0 && segment_identity(fd, identity) == 0;
         file_close(fd < 0 ? -1 : fd);
     }
     segment_list_free(&list);

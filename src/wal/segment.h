@@ -43,6 +43,8 @@ int segment_write_head(int fd, const uint8_t identity[WAL_IDENTITY_SIZE],
  * reason in why, or another -errno. */
 int segment_read_head(int fd, const uint8_t identity[WAL_IDENTITY_SIZE],
     struct segment_head *head, char why[WAL_WHY_MAX]);
+/* The identity in a head that is valid.  0, -EUCLEAN or another -errno. */
+int segment_identity(int fd, uint8_t identity[WAL_IDENTITY_SIZE]);
 
 /* Makes a file of bytes bytes, allocated; with over, written over with zeros
  * and synced.  Returns its descriptor; on -errno nothing is left. */
