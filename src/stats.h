@@ -40,6 +40,9 @@
     X(backup_failures, "backups that failed since the start")                  \
     X(read_only, "1 while writes are refused")                                 \
     X(write_failures, "failed writes to the log since the start")              \
+    X(disk_silent_ms, "how long the disk has not answered by now; 0: it has")  \
+    X(stalls, "times that it was silent until writes were told BUSY")          \
+    X(writes_busy, "writes told BUSY for that since the start")                \
     X(recovery_ms, "how long recovery took at the start")                      \
     X(recovery_frames, "frames of the log that recovery applied")
 

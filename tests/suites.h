@@ -48,6 +48,7 @@
     X(server_descriptors)                                                      \
     X(server_late)                                                             \
     X(server_stop)                                                             \
+    X(server_stall)                                                            \
     X(support)
 
 #endif

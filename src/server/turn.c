@@ -7,7 +7,10 @@
  * one call. */
 #include "server/worker.h"
 
+#include "clock.h"
+
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -43,30 +46,49 @@ static void empty(struct bundle *bundle)
     bundle->spans_count = 0;
 }
 
-struct bundle *bundle_take(struct worker *worker)
+/* NULL at the limit, or without memory. */
+static struct bundle *make_bundle(struct worker *worker)
 {
-    struct bundle *bundle = worker->spare;
-    if (bundle != NULL) {
-        worker->spare = bundle->next;
-        return bundle;
-    }
-    if (worker->bundles == WORKER_BUNDLES_MAX) {
+    if (worker->bundles_count == WORKER_BUNDLES_MAX) {
         return NULL;
     }
-    bundle = malloc(sizeof *bundle);
+    struct bundle *bundle = malloc(sizeof *bundle);
     uint8_t *bytes = aligned_alloc(CACHE_LINE, BUNDLE_BYTES);
     if (bundle == NULL || bytes == NULL) {
         free(bundle);
         free(bytes);
         return NULL;
     }
+    bundle->next = NULL;
     bundle->bytes = bytes;
     bundle->worker = worker;
+    bundle->lent_ms = 0;
     bundle->batch.done = batch_done;
     bundle->batch.owner = bundle;
     empty(bundle);
-    worker->bundles++;
+    worker->bundles[worker->bundles_count++] = bundle;
     return bundle;
+}
+
+/* Whether the one that is filled can be lent. */
+static bool has_spare(struct worker *worker)
+{
+    if (worker->spare == NULL) {
+        worker->spare = make_bundle(worker);
+    }
+    return worker->spare != NULL;
+}
+
+int turn_prepare(struct worker *worker)
+{
+    worker->bundle = make_bundle(worker);
+    return worker->bundle != NULL && has_spare(worker) ? 0 : -ENOMEM;
+}
+
+bool turn_can_receive(struct worker *worker)
+{
+    return has_spare(worker) ||
+           storage_silent_ms(worker->options.storage) >= STORAGE_SLOW_MS;
 }
 
 void bundle_free(struct bundle *bundle)
@@ -130,10 +152,9 @@ static bool is_ready(const struct conn *conn)
     return conn->pending || conn->readable || conn->ended || conn->broken;
 }
 
-static void reply(struct bundle *bundle, const struct span *span)
+static void reply(
+    struct worker *worker, const struct span *span, const void *messages)
 {
-    struct worker *worker = bundle->worker;
-    const void *messages = bundle->bytes + span->offset;
     size_t size = (size_t)span->count * KV_MESSAGE_SIZE;
     turn_print(worker, span->conn, messages, span->count);
     conn_send(span->conn, messages, size);
@@ -144,43 +165,121 @@ static void reply(struct bundle *bundle, const struct span *span)
     }
 }
 
+static void reply_within(const struct bundle *bundle, const struct span *span)
+{
+    reply(bundle->worker, span, bundle->bytes + span->offset);
+}
+
 void turn_finish(struct worker *worker, struct bundle *bundle)
 {
     for (uint32_t i = 0; i < bundle->spans_count; i++) {
         const struct span *span = &bundle->spans[i];
         if (span->commits) {
             span->conn->parked = false;
-            reply(bundle, span);
+            reply_within(bundle, span);
         }
     }
     publish_stats(worker);
     empty(bundle);
     worker->away--;
-    if (worker->bundle == NULL) {
-        worker->bundle = bundle;
-    } else {
-        bundle->next = worker->spare;
-        worker->spare = bundle;
+    worker->lent -= bundle->lent_ms != 0 ? 1 : 0;
+    bundle->lent_ms = 0;
+    bundle->next = worker->spare;
+    worker->spare = bundle;
+}
+
+/* ---- A disk that does not answer ----------------------------------------- */
+
+_Static_assert((int)CONN_ROOM_MESSAGES <= (int)KV_SCAN_MAX,
+    "the replies of a span fit the stream");
+
+/* Answers a span of which the committer has the messages: in other memory. */
+static void reply_beside(struct worker *worker, const struct span *span,
+    const struct op *ops, const char *why)
+{
+    assert(span->count <= CONN_ROOM_MESSAGES);
+    for (uint32_t i = 0; i < span->count; i++) {
+        const kv_message_t *message = ops[i].message;
+        struct op op = {.message = &worker->stream[i]};
+        if (ops[i].state == OP_COMMIT) {
+            op.message->type = message->type;
+            memcpy(op.message->key, message->key, KV_KEY_SIZE);
+            op_refuse(&op, KV_BUSY, "%s", why);
+        } else {
+            *op.message = *message;
+        }
+    }
+    reply(worker, span, worker->stream);
+}
+
+/* The committer may be done with it at this very moment: then it finds no
+ * connection in it any more, and what they were told is true all the same. */
+static void give_up(
+    struct worker *worker, struct bundle *bundle, int64_t waited_ms)
+{
+    char why[STORAGE_WHY_MAX];
+    if (storage_withdraw(
+            worker->options.storage, &bundle->batch, waited_ms, why)) {
+        turn_finish(worker, bundle);
+        return;
+    }
+    const struct op *ops = bundle->batch.ops;
+    for (uint32_t i = 0; i < bundle->spans_count; i++) {
+        const struct span *span = &bundle->spans[i];
+        if (span->commits) {
+            span->conn->parked = false;
+            reply_beside(worker, span, ops, why);
+        }
+        ops += span->count;
+    }
+    bundle->spans_count = 0;
+    bundle->lent_ms = 0;
+    worker->lent--;
+}
+
+void turn_look(struct worker *worker)
+{
+    int64_t now_ms = clock_steady_ms();
+    if (now_ms < worker->look_ms) {
+        return;
+    }
+    worker->look_ms = now_ms + WORKER_LOOK_MS;
+    for (unsigned i = 0; i < worker->bundles_count; i++) {
+        struct bundle *bundle = worker->bundles[i];
+        if (bundle->lent_ms != 0 &&
+            now_ms - bundle->lent_ms >= STORAGE_STALL_MS) {
+            give_up(worker, bundle, now_ms - bundle->lent_ms);
+        }
     }
 }
 
 /* ---- Execute ------------------------------------------------------------- */
 
+/* False: the committer has the bundle. */
+static bool commit(struct worker *worker, struct batch *batch)
+{
+    struct storage *storage = worker->options.storage;
+    if (batch->commits > 0 && !has_spare(worker)) {
+        storage_refuse(storage, batch, worker->bundles_count - 1);
+        return true;
+    }
+    return batch->commits == 0 || storage_commit(storage, batch);
+}
+
 static void flush(struct worker *worker)
 {
     struct bundle *bundle = worker->bundle;
     struct batch *batch = &bundle->batch;
-    struct storage *storage = worker->options.storage;
     worker->turn_stats.requests += batch->count;
     publish_stats(worker);
-    storage_read(storage, batch);
-    bool committed = batch->commits == 0 || storage_commit(storage, batch);
+    storage_read(worker->options.storage, batch);
+    bool committed = commit(worker, batch);
     /* If not, the batch and the messages of its commits are the committer's;
      * the list of spans, and the messages of the others, are not. */
     for (uint32_t i = 0; i < bundle->spans_count; i++) {
         const struct span *span = &bundle->spans[i];
         if (committed || !span->commits) {
-            reply(bundle, span);
+            reply_within(bundle, span);
         } else {
             span->conn->parked = true;
         }
@@ -188,8 +287,11 @@ static void flush(struct worker *worker)
     if (committed) {
         empty(bundle);
     } else {
+        bundle->lent_ms = clock_steady_ms();
+        worker->lent++;
         worker->away++;
-        worker->bundle = bundle_take(worker);
+        worker->bundle = worker->spare;
+        worker->spare = worker->bundle->next;
     }
 }
 
@@ -278,13 +380,13 @@ void turn_run(struct worker *worker)
 {
     struct conn *ready = worker->ready;
     struct conn **ready_end = worker->ready_end;
-    if (ready == NULL || worker->bundle == NULL) {
+    if (ready == NULL) {
         return;
     }
     /* Who becomes ready meanwhile waits for the next turn. */
     worker->ready = NULL;
     worker->ready_end = &worker->ready;
-    while (ready != NULL && worker->bundle != NULL) {
+    while (ready != NULL && turn_can_receive(worker)) {
         struct conn *conn = ready;
         ready = conn->next;
         conn->queued = false;
@@ -303,7 +405,7 @@ void turn_run(struct worker *worker)
         }
         worker->ready = ready;
     }
-    if (worker->bundle != NULL && worker->bundle->batch.count > 0) {
+    if (worker->bundle->batch.count > 0) {
         flush(worker);
     }
     publish_stats(worker);

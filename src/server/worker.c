@@ -64,8 +64,7 @@ int worker_create(struct worker **made, const struct worker_options *options)
         return error;
     }
     worker->stream = malloc((KV_SCAN_MAX + 1) * sizeof *worker->stream);
-    worker->bundle = bundle_take(worker);
-    if (worker->stream == NULL || worker->bundle == NULL) {
+    if (worker->stream == NULL || turn_prepare(worker) != 0) {
         worker_destroy(worker);
         return -ENOMEM;
     }
@@ -84,12 +83,9 @@ void worker_destroy(struct worker *worker)
         worker->accepted = conn->next;
         conn_destroy(conn);
     }
-    while (worker->spare != NULL) {
-        struct bundle *bundle = worker->spare;
-        worker->spare = bundle->next;
-        bundle_free(bundle);
+    for (unsigned i = 0; i < worker->bundles_count; i++) {
+        bundle_free(worker->bundles[i]);
     }
-    bundle_free(worker->bundle);
     free(worker->stream);
     if (worker->event >= 0) {
         close(worker->event);
@@ -303,8 +299,11 @@ static void note_event(
 /* Milliseconds that epoll_wait may sleep; -1: until something happens. */
 static int sleep_ms(struct worker *worker)
 {
-    if (worker->ready != NULL && worker->bundle != NULL) {
+    if (worker->ready != NULL && turn_can_receive(worker)) {
         return 0;
+    }
+    if (worker->lent > 0 || worker->ready != NULL) {
+        return WORKER_LOOK_MS;
     }
     if (worker->stopping == WORKER_STOPS) {
         int64_t left = worker->deadline_ms - clock_steady_ms();
@@ -338,6 +337,9 @@ static void *run(void *context)
             look_around(worker);
         } else if (worker->stopping == WORKER_STOPS) {
             obey(worker, WORKER_STOPS);
+        }
+        if (worker->lent > 0) {
+            turn_look(worker);
         }
         deadline_run(worker);
     }

@@ -12,8 +12,12 @@
  *    the worker for none.
  * 3. A connection has operations in one bundle at most.  While that bundle is
  *    with the committer the connection is parked: neither received from nor
- *    closed.
- * 4. While all bundles are with the committer nothing is received. */
+ *    closed.  When the committer keeps it for longer than STORAGE_STALL_MS, its
+ *    connections are told BUSY and go their ways: the bundle is empty
+ *    when it comes back.
+ * 4. One bundle is never lent to the committer, so that reads have one to stand
+ *    in.  While all others are, nothing is received, unless the disk is slow:
+ *    then writes are told BUSY. */
 #ifndef WORKER_H
 #define WORKER_H
 
@@ -30,6 +34,7 @@ enum {
     WORKER_EVENTS_MAX = 128, /* of one epoll_wait */
     WORKER_FLUSH_OPS = BATCH_OPS_MAX - CONN_ROOM_MESSAGES,
     WORKER_STOP_MS = 5000, /* for peers to take their replies */
+    WORKER_LOOK_MS = 50,   /* between two looks at what is lent */
     BUNDLE_BYTES =
         BATCH_OPS_MAX * KV_MESSAGE_SIZE + WORKER_FLUSH_OPS * CACHE_LINE
 };
@@ -49,6 +54,7 @@ struct bundle {
     struct batch batch;
     struct worker *worker;
     struct bundle *next; /* spare, or done */
+    int64_t lent_ms;     /* since when; 0: not, or its connections have gone */
     uint8_t *bytes;      /* BUNDLE_BYTES, begins with a cache line */
     uint32_t bytes_used;
     uint32_t spans_count;
@@ -88,10 +94,13 @@ struct worker {
     struct conn *newest; /* of all connections */
     struct conn *ready;  /* to be served, first to last */
     struct conn **ready_end;
-    struct bundle *bundle; /* being filled; NULL: all are away */
+    struct bundle *bundle; /* being filled */
     struct bundle *spare;
-    unsigned bundles; /* made */
-    unsigned away;    /* bundles and backups */
+    struct bundle *bundles[WORKER_BUNDLES_MAX];
+    unsigned bundles_count;
+    unsigned lent;   /* bundles that connections wait for */
+    unsigned away;   /* bundles and backups */
+    int64_t look_ms; /* when to look at what is lent */
     struct deadlines deadlines;
     struct stats turn_stats; /* not yet under the mutex */
     kv_message_t *stream;    /* records of a SCAN, or figures, and the END */
@@ -138,14 +147,17 @@ void worker_close(struct worker *worker, struct conn *conn);
 void worker_tell(
     struct worker *worker, const struct conn *conn, const char *what);
 
-/* A bundle to fill: a spare one or a new one; NULL at the limit, or without
- * memory. */
-struct bundle *bundle_take(struct worker *worker);
+/* A bundle to fill, and a spare one.  0 or -ENOMEM. */
+int turn_prepare(struct worker *worker);
 void bundle_free(struct bundle *bundle);
+/* False while all that can be lent is, and the disk is not slow. */
+bool turn_can_receive(struct worker *worker);
 /* Serves all that are ready, once each. */
 void turn_run(struct worker *worker);
 /* Answers what the committer has given back. */
 void turn_finish(struct worker *worker, struct bundle *bundle);
+/* Tells those BUSY who have waited for the disk too long. */
+void turn_look(struct worker *worker);
 /* Prints count messages, which are replies, if so much is wanted. */
 void turn_print(struct worker *worker, const struct conn *conn,
     const kv_message_t *messages, size_t count);

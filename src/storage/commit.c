@@ -141,10 +141,8 @@ static void plan_batch(struct view *view, struct batch *batch)
     }
 }
 
-/* Answers a batch whose group could not be written.  What changed nothing and
- * still has its arguments is read again, without the group's changes. */
-static void refuse_batch(
-    struct storage *storage, struct batch *batch, kv_error_t status)
+void commit_refuse(
+    struct view *view, struct batch *batch, kv_error_t status, const char *why)
 {
     bool linked = false;
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -157,9 +155,9 @@ static void refuse_batch(
         }
         if (chained || (flags & VERB_WRITE) != 0 ||
             ((flags & VERB_VALUE) != 0 && op->verb != KV_PING)) {
-            op_refuse(op, status, "%s", storage->refusal);
+            op_refuse(op, status, "%s", why);
         } else {
-            storage_apply(&storage->view, op);
+            storage_apply(view, op);
         }
     }
 }
@@ -275,8 +273,10 @@ static void undo_group_locked(
     unlock(&storage->figures_lock);
     view_abandon(view);
     view->wal = NULL;
+    /* What changed nothing is read again, without the group's changes. */
     for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
-        refuse_batch(storage, batch, unsure ? KV_INTERNAL : KV_READ_ONLY);
+        commit_refuse(
+            view, batch, unsure ? KV_INTERNAL : KV_READ_ONLY, storage->refusal);
     }
 }
 
@@ -348,15 +348,21 @@ static void hash_batch(struct table *table, struct batch *batch)
     }
 }
 
-void storage_read(struct storage *storage, struct batch *batch)
+struct view commit_shared_view(struct storage *storage)
 {
     struct view view = {.table = storage->table};
-    assert(batch->count <= BATCH_OPS_MAX);
-    hash_batch(storage->table, batch);
     lock(&storage->figures_lock);
     view.now_ms = now_locked(storage);
     view.records = storage->figures.records;
     unlock(&storage->figures_lock);
+    return view;
+}
+
+void storage_read(struct storage *storage, struct batch *batch)
+{
+    assert(batch->count <= BATCH_OPS_MAX);
+    hash_batch(storage->table, batch);
+    struct view view = commit_shared_view(storage);
     batch->commits = 0;
     for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
         prefetch_op(storage->table, batch, i, OP_READ);
@@ -375,7 +381,7 @@ void storage_read(struct storage *storage, struct batch *batch)
 bool storage_commit(struct storage *storage, struct batch *batch)
 {
     batch->next = NULL;
-    if (batch->commits == 0) {
+    if (batch->commits == 0 || stall_refuses(storage, batch)) {
         return true;
     }
     if (!storage->committer_runs) {

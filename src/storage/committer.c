@@ -85,6 +85,9 @@ static struct batch *next_group(
     if (storage->queued_commits > 0) {
         wait_locked(storage, pace->population / 2,
             (int64_t)u64_min((uint64_t)pace->group_ns / 2, GATHER_MAX_NS));
+    }
+    /* Meanwhile what was there may have been withdrawn. */
+    if (storage->queue_first != NULL) {
         group = take_group_locked(storage, commits);
     }
     unlock(&storage->queue);
@@ -117,12 +120,15 @@ static void *committer_run(void *context)
     while (!stops(storage)) {
         uint32_t commits;
         struct batch *batch = next_group(storage, &pace, &commits);
+        stall_begin(storage);
         if (batch == NULL) {
             commit_mark(storage);
+            stall_end(storage);
             continue;
         }
         int64_t started_ns = clock_steady_ns();
         commit_group(storage, batch);
+        stall_end(storage);
         note_group(storage, &pace, commits, clock_steady_ns() - started_ns);
         while (batch != NULL) {
             struct batch *next = batch->next;
@@ -167,4 +173,25 @@ void committer_queue(struct storage *storage, struct batch *batch)
         pthread_cond_signal(&storage->queued);
     }
     unlock(&storage->queue);
+}
+
+bool committer_withdraw(struct storage *storage, struct batch *batch)
+{
+    struct batch *before = NULL;
+    lock(&storage->queue);
+    struct batch *queued = storage->queue_first;
+    while (queued != NULL && queued != batch) {
+        before = queued;
+        queued = queued->next;
+    }
+    if (queued != NULL) {
+        *(before != NULL ? &before->next : &storage->queue_first) = batch->next;
+        if (storage->queue_last == batch) {
+            storage->queue_last = before;
+        }
+        storage->queued_commits -= batch->commits;
+        batch->next = NULL;
+    }
+    unlock(&storage->queue);
+    return queued != NULL;
 }

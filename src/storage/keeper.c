@@ -42,7 +42,9 @@ static void sync_log(struct keeper *keeper)
     if (!everysec) {
         error = wal_sync_sealed(storage->wal);
     } else if (wal_dirty(storage->wal)) {
+        stall_begin(storage);
         error = wal_sync(storage->wal);
+        stall_end(storage);
     }
     if (error != 0) {
         storage_fail(storage, "the sync of the log", error);

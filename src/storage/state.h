@@ -22,6 +22,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum {
     SWEEP_KEYS_MAX = 256,    /* expired records removed by one commit */
@@ -41,6 +42,9 @@ struct figures {
     uint64_t overflow_buckets;
     uint64_t write_failures;
     bool read_only;
+    bool stalled; /* writes were told BUSY since it last answered */
+    uint64_t stalls;
+    uint64_t writes_busy;
     uint64_t sweep_cycle_ms;
     uint64_t backups;
     uint64_t backup_failures;
@@ -86,6 +90,11 @@ struct storage {
     bool committer_runs;
     pthread_t committer;
 
+    /* Since when, by the steady clock, the disk has not answered to what every
+     * write waits for; 0: it is not asked.  Set by one thread: the committer
+     * with always, the keeper with everysec. */
+    _Atomic int64_t silent_since_ms;
+
     pthread_mutex_t figures_lock;
     struct figures figures;
 
@@ -125,6 +134,8 @@ int committer_start(struct storage *storage);
 /* Commits what is queued, then ends the thread. */
 void committer_stop(struct storage *storage);
 void committer_queue(struct storage *storage, struct batch *batch);
+/* Takes the batch out of the queue; false if it is not there any more. */
+bool committer_withdraw(struct storage *storage, struct batch *batch);
 
 /* ---- commit.c ------------------------------------------------------------ */
 
@@ -133,11 +144,25 @@ void committer_queue(struct storage *storage, struct batch *batch);
 void commit_group(struct storage *storage, struct batch *batches);
 /* Writes a mark, if one is due, in the modes where nobody else does. */
 void commit_mark(struct storage *storage);
+/* Answers, with status and why, what may write or belongs to a chain; plain
+ * reads that still have their arguments are executed in the view. */
+void commit_refuse(
+    struct view *view, struct batch *batch, kv_error_t status, const char *why);
+/* A view of what is published, for any thread. */
+struct view commit_shared_view(struct storage *storage);
 /* The end of trust in the log. */
 void storage_fail(struct storage *storage, const char *what, int error);
 void figures_update_locked(struct storage *storage, uint32_t frames);
 /* The time for a new group: commit lock held. */
 int64_t commit_time_locked(struct storage *storage);
+
+/* ---- stall.c ------------------------------------------------------------- */
+
+/* Around what the disk is asked for and every write waits for. */
+void stall_begin(struct storage *storage);
+void stall_end(struct storage *storage);
+/* True if the disk has been silent for too long: the batch is answered. */
+bool stall_refuses(struct storage *storage, struct batch *batch);
 
 /* ---- keeper.c ------------------------------------------------------------ */
 

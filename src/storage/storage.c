@@ -289,6 +289,9 @@ void storage_stats(struct storage *storage, struct stats *stats)
         .backup_failures = figures.backup_failures,
         .read_only = figures.read_only ? 1 : 0,
         .write_failures = figures.write_failures,
+        .disk_silent_ms = (uint64_t)storage_silent_ms(storage),
+        .stalls = figures.stalls,
+        .writes_busy = figures.writes_busy,
         .recovery_ms = figures.recovery_ms,
         .recovery_frames = figures.recovery_frames,
     };

@@ -11,7 +11,14 @@
 
 struct storage;
 
-enum { STORAGE_WHY_MAX = 512 };
+enum {
+    STORAGE_WHY_MAX = 512,
+    /* A disk that has not answered for so long is slow: no more than is lent
+     * already is handed to it.  After STALL_MS, which is as long as a write
+     * waits too, writes are answered BUSY at once. */
+    STORAGE_SLOW_MS = 200,
+    STORAGE_STALL_MS = 2000
+};
 
 struct storage_options {
     const char *directory; /* NULL: memory alone, nothing on disk */
@@ -53,8 +60,31 @@ void storage_read(struct storage *storage, struct batch *batch);
  *
  * True: done, the replies are written.  False (KV_SYNC=always): the committer
  * has the batch, and calls batch->done when its replies are written; until
- * then the batch and its messages must not be touched. */
+ * then the batch and its messages must not be touched.
+ *
+ * Where the disk has not answered for STORAGE_STALL_MS to what every write has
+ * to wait for (always: its group; everysec: the sync of the second), they are
+ * refused as by storage_refuse. */
 bool storage_commit(struct storage *storage, struct batch *batch);
+
+/* Milliseconds that the disk has not answered for to what every write waits
+ * for; 0: it is not asked.  Any thread. */
+int64_t storage_silent_ms(struct storage *storage);
+
+/* Executes nothing that may write: answers it BUSY, with a text that tells how
+ * many batches wait for the disk already (0: the disk is silent, whoever
+ * waits).  Plain reads of the batch are executed. */
+void storage_refuse(
+    struct storage *storage, struct batch *batch, unsigned waiting);
+
+/* For a batch that the committer has had for waited_ms, and has not given back.
+ * True: it was still queued, and is the caller's again, answered as by
+ * storage_refuse; done is not called.  False: the disk has it, or had it a
+ * moment ago; done is called as ever, and may have been.  Of its operations'
+ * messages only type and key may be read until then; why is what may be said
+ * instead of their replies: that they may take effect yet. */
+bool storage_withdraw(struct storage *storage, struct batch *batch,
+    int64_t waited_ms, char why[STORAGE_WHY_MAX]);
 
 /* One SCAN call: up to KV_SCAN_MAX records with the prefix (32 bytes, zero-
  * padded; all zero: every key) from *cursor on (0: the beginning) into records
