@@ -1,3 +1,10 @@
 # torture.mk: the programs of the rows in tests/torture/run; tests.mk includes
 # it.
-TORTURE_PROGRAMS :=
+TORTURE_PROGRAMS := $(BUILD)/torture/preload_disk.so
+
+# Comes before the C library of the server that it is loaded into; a sanitizer
+# would have to come before it.
+$(BUILD)/torture/%.so: tests/torture/%.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(filter-out -fsanitize=% --coverage,$(CFLAGS)) \
+		-fPIC -shared -o $@ $<
