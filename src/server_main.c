@@ -18,7 +18,8 @@
 
 enum {
     EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
-    FILES_BESIDE = 128,      /* descriptors besides those of connections */
+    FILES_BESIDE = 256,      /* descriptors besides those of connections: the
+                              * reserve, and what else is open */
     FILES_OF_WORKER = 2      /* and these of each worker: epoll, eventfd */
 };
 

@@ -12,7 +12,9 @@ struct server;
 
 enum {
     SERVER_WHY_MAX = 512,
-    SERVER_FILES_RESERVE = 32,  /* descriptors that connections leave free */
+    /* Descriptors that connections leave free: the log may have 64 segments
+     * that wait for their sync, and a backup takes a few. */
+    SERVER_FILES_RESERVE = 96,
     SERVER_HELD_SUM = 64 << 20, /* bytes; shared by the workers */
     SERVER_HELD_MIN = 4 << 20   /* of each worker, however many there are */
 };
