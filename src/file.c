@@ -67,6 +67,8 @@ int file_make_directory(int directory, const char *name)
     int result = made < 0 ? made : file_sync_directory(directory);
     if (result < 0) {
         file_close(made);
+        /* The first failure is the one to tell. */
+        (void)file_remove_directory(directory, name);
         return result;
     }
     return made;

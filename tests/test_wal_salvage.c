@@ -21,7 +21,7 @@ struct handed {
 };
 
 static int take(void *context, const struct frame *frames, uint32_t count,
-    char why[WAL_WHY_MAX])
+    char why[WAL_WHY_MAX]) // NOLINT(readability-non-const-parameter)
 {
     struct handed *handed = context;
     (void)why;
