@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "bytes.h"
+
+enum { BLOCK_BYTES = 128 << 10 };
 
 bool process_hold_streams(void)
 {
@@ -29,6 +32,13 @@ void process_ignore_signals(void)
     assert(result == 0);
     result = sigaction(SIGXFSZ, &ignore, NULL);
     assert(result == 0);
+}
+
+void process_return_memory(void)
+{
+    int good = mallopt(M_MMAP_THRESHOLD, BLOCK_BYTES) &
+               mallopt(M_TRIM_THRESHOLD, BLOCK_BYTES);
+    assert(good == 1);
 }
 
 void process_on_stop(void (*stop)(int signal))

@@ -14,6 +14,10 @@ bool process_hold_streams(void);
 /* Ignores SIGPIPE and SIGXFSZ: what they tell is told by a call too. */
 void process_ignore_signals(void);
 
+/* Large blocks of memory (128 KiB) go back to the system when they are freed:
+ * by its own choice malloc keeps more and more of them. */
+void process_return_memory(void);
+
 /* Has SIGTERM and SIGINT call stop; or, if it is NULL, blocks them here and in
  * threads made later, so that they can be read (signalfd). */
 void process_on_stop(void (*stop)(int signal));

@@ -194,6 +194,7 @@ int main(int argc, char **argv)
     diag.verbose = (int)config_number(&config, CONFIG_VERBOSE);
     diag.drops = true;
     process_ignore_signals();
+    process_return_memory();
     if (!raise_files(&config, &diag)) {
         return EXIT_CONFIGURATION;
     }
