@@ -39,6 +39,8 @@
     X(client_options)                                                          \
     X(histogram)                                                               \
     X(zipf)                                                                    \
+    X(text)                                                                    \
+    X(format)                                                                  \
     X(wire)                                                                    \
     X(conn)                                                                    \
     X(conn_chains)                                                             \

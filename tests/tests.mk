@@ -31,8 +31,12 @@ $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"; $(CC) $(CFLAGS) -Isrc -Itests -MMD -MP -c -o $@ $<
 
+# What reads and writes the files of client export and import; a fuzzer has it.
+FORMAT_PARTS := text item format json csv
+
 # Parts of the programs that have suites; the library does not hold them.
-TESTED_PARTS := client_options client_bench/histogram client_bench/zipf
+TESTED_PARTS := client_options client_bench/histogram client_bench/zipf \
+	$(FORMAT_PARTS:%=client_transfer/%)
 
 # What suites share.
 TEST_PARTS := support fake served samples tabled disk logged stored model
@@ -60,6 +64,9 @@ $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(BUILD)/tests/fuzz/replay.o $(BUILD)/lib/libfixkv.a
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/replay/transfer $(BUILD)/tests/fuzz/fuzz_transfer: \
+	$(FORMAT_PARTS:%=$(BUILD)/obj/client_transfer/%.o)
 
 # The same entrance, fed by libFuzzer; built by `make fuzz` with clang.
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
