@@ -10,7 +10,7 @@
 enum { OPTION_COLUMN = 20 };
 
 static const struct subcommand *const families[] = {
-    commands_family, check_family, test_family, bench_family};
+    commands_family, transfer_family, check_family, test_family, bench_family};
 
 struct globals {
     const char *host;

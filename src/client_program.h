@@ -48,6 +48,7 @@ struct subcommand {
 };
 
 extern const struct subcommand commands_family[];
+extern const struct subcommand transfer_family[];
 extern const struct subcommand test_family[];
 extern const struct subcommand bench_family[];
 extern const struct subcommand check_family[];

@@ -41,6 +41,8 @@
     X(zipf)                                                                    \
     X(text)                                                                    \
     X(format)                                                                  \
+    X(progress)                                                                \
+    X(resume)                                                                  \
     X(wire)                                                                    \
     X(conn)                                                                    \
     X(conn_chains)                                                             \

@@ -36,7 +36,8 @@ FORMAT_PARTS := text item format json csv
 
 # Parts of the programs that have suites; the library does not hold them.
 TESTED_PARTS := client_options client_bench/histogram client_bench/zipf \
-	$(FORMAT_PARTS:%=client_transfer/%)
+	$(FORMAT_PARTS:%=client_transfer/%) \
+	client_transfer/beside client_transfer/progress client_transfer/resume
 
 # What suites share.
 TEST_PARTS := support fake served samples tabled disk logged stored model
