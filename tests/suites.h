@@ -25,6 +25,7 @@
     X(storage)                                                                 \
     X(storage_files)                                                           \
     X(storage_model)                                                           \
+    X(storage_moment)                                                          \
     X(storage_threads)                                                         \
     X(store)                                                                   \
     X(env_file)                                                                \

@@ -114,6 +114,14 @@ static int find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
     return wal_find_identity(directory, identity);
 }
 
+int identity_find(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
+{
+    int error = identity_read(directory, identity);
+    return error == -ENOENT || error == -EUCLEAN
+               ? find_identity(directory, identity)
+               : error;
+}
+
 static int make_key(struct storage *storage, struct key_file *key, bool damaged)
 {
     int error = find_identity(storage->directory, key->identity);

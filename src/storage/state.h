@@ -175,16 +175,47 @@ void keeper_stop(struct storage *storage);
  * -errno; *lsn: its LSN.  One thread at a time. */
 int snapshot_write(struct storage *storage, uint64_t *lsn);
 
+/* ---- load.c -------------------------------------------------------------- */
+
+struct recovery {
+    struct storage_moment until;
+    uint64_t from;    /* LSN of the backup that was loaded; 0: none */
+    uint32_t damaged; /* backups passed over, since they are not valid */
+    uint32_t later;   /* backups passed over, since they are later */
+    bool stopped;     /* at the moment, before the end of the log */
+};
+
+/* Loads the newest valid backup that is not later than the moment, if there is
+ * one, into the empty table. */
+int load_newest(struct storage *storage, struct recovery *recovery,
+    char why[STORAGE_WHY_MAX]);
+/* How many records the table may need up to until_lsn, at the most. */
+int load_capacity(const struct storage *storage, uint64_t until_lsn,
+    const struct wal_extent *extent, uint64_t *capacity);
+/* The backups behind the one that was loaded are damaged: they must not count
+ * among those that are kept, nor the log be cut for their sake. */
+void load_set_aside(struct storage *storage, uint64_t loaded);
+
 /* ---- recover.c ----------------------------------------------------------- */
+
+enum { PROGRESS_MS = 1000 };
 
 /* Fills the empty table from the newest valid backup and the log, and opens
  * the log for appending. */
 int storage_recover(struct storage *storage, char why[STORAGE_WHY_MAX]);
+/* Fills the empty table as the store was at a moment; changes nothing on disk.
+ * -ERANGE: it cannot be reached; -EAGAIN: a running server has removed what was
+ * being read. */
+int storage_recover_at(struct storage *storage,
+    const struct storage_moment *until, char why[STORAGE_WHY_MAX]);
 
 /* ---- identity.c ---------------------------------------------------------- */
 
 /* Reads the store's identity and the secret of its hash, or makes them. */
 int identity_open(struct storage *storage, uint8_t secret[SIPHASH_SECRET_SIZE],
     char why[STORAGE_WHY_MAX]);
+/* The identity in hash.key, or else of the data; changes nothing.  -ENOENT if
+ * there is neither. */
+int identity_find(int directory, uint8_t identity[WAL_IDENTITY_SIZE]);
 
 #endif

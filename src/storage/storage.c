@@ -128,6 +128,17 @@ static int start_threads(struct storage *storage, char why[STORAGE_WHY_MAX])
     return error;
 }
 
+static int make_secret(
+    uint8_t secret[SIPHASH_SECRET_SIZE], char why[STORAGE_WHY_MAX])
+{
+    int error = file_random(secret, SIPHASH_SECRET_SIZE);
+    if (error != 0) {
+        snprintf(why, STORAGE_WHY_MAX, "the system has no random bytes: %s",
+            strerror(-error));
+    }
+    return error;
+}
+
 /* The secret of the hash: the directory's, or one for memory alone. */
 static int find_secret(struct storage *storage,
     uint8_t secret[SIPHASH_SECRET_SIZE], char why[STORAGE_WHY_MAX])
@@ -136,12 +147,7 @@ static int find_secret(struct storage *storage,
         int error = open_directory(storage, why);
         return error != 0 ? error : identity_open(storage, secret, why);
     }
-    int error = file_random(secret, SIPHASH_SECRET_SIZE);
-    if (error != 0) {
-        snprintf(why, STORAGE_WHY_MAX, "the system has no random bytes: %s",
-            strerror(-error));
-    }
-    return error;
+    return make_secret(secret, why);
 }
 
 static int fill(struct storage *storage, char why[STORAGE_WHY_MAX])
@@ -184,10 +190,10 @@ static void release(struct storage *storage)
     free(storage);
 }
 
-int storage_open(struct storage **result, const struct storage_options *options,
-    char why[STORAGE_WHY_MAX])
+/* A storage with nothing open and nothing in it. */
+static int create(struct storage **result,
+    const struct storage_options *options, char why[STORAGE_WHY_MAX])
 {
-    assert(options->backup_keep >= 1 && options->load_threads >= 1);
     *result = NULL;
     why[0] = '\0';
     struct storage *storage = calloc(1, sizeof *storage);
@@ -199,15 +205,118 @@ int storage_open(struct storage **result, const struct storage_options *options,
     storage->directory = -1;
     storage->lock_fd = -1;
     init_locks(storage);
-    int error = fill(storage, why);
-    if (error != 0) {
-        keeper_stop(storage);
-        committer_stop(storage);
-        release(storage);
-        return error;
-    }
     *result = storage;
     return 0;
+}
+
+int storage_open(struct storage **result, const struct storage_options *options,
+    char why[STORAGE_WHY_MAX])
+{
+    assert(options->backup_keep >= 1 && options->load_threads >= 1);
+    int error = create(result, options, why);
+    if (error != 0) {
+        return error;
+    }
+    error = fill(*result, why);
+    if (error != 0) {
+        keeper_stop(*result);
+        committer_stop(*result);
+        release(*result);
+        *result = NULL;
+    }
+    return error;
+}
+
+/* ---- Looking at a moment ------------------------------------------------- */
+
+enum { LOOKS_MAX = 3 /* while a running server adds and removes files */ };
+
+/* Whose files these are, and how many records they may hold. */
+static int look_around(struct storage *storage,
+    const struct storage_moment *until, char why[STORAGE_WHY_MAX])
+{
+    struct storage_options *options = &storage->options;
+    struct wal_extent extent;
+    int error = identity_find(storage->directory, storage->identity);
+    if (error == -ENOENT) {
+        snprintf(why, STORAGE_WHY_MAX,
+            "%s holds no store: no hash.key, and no backup-* or log-* that "
+            "could be one's",
+            options->directory);
+        return error;
+    }
+    if (error == 0) {
+        error = wal_extent_read(storage->directory, &extent);
+    }
+    if (error == 0 && options->capacity == 0) {
+        error = load_capacity(storage, until->lsn, &extent, &options->capacity);
+    }
+    if (error != 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot read %s: %s", options->directory,
+            strerror(-error));
+    }
+    return error;
+}
+
+static int fill_at(struct storage *storage, const struct storage_moment *until,
+    char why[STORAGE_WHY_MAX])
+{
+    uint8_t secret[SIPHASH_SECRET_SIZE];
+    const char *path = storage->options.directory;
+    storage->directory = file_open_directory(path, false);
+    if (storage->directory < 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot open the data directory %s: %s",
+            path, strerror(-storage->directory));
+        return storage->directory;
+    }
+    int error = look_around(storage, until, why);
+    if (error == 0) {
+        error = make_secret(secret, why);
+    }
+    if (error == 0) {
+        error = make_table(storage, secret, why);
+    }
+    if (error == 0) {
+        error = make_buffers(storage, why);
+    }
+    if (error == 0) {
+        error = storage_recover_at(storage, until, why);
+    }
+    if (error == 0) {
+        figures_update_locked(storage, 0);
+    }
+    return error;
+}
+
+/* Beside a running server what is wrong must be so at every look: between the
+ * list of files and their reading, some come, go and grow. */
+int storage_open_at(struct storage **result,
+    const struct storage_options *options, const struct storage_moment *until,
+    char why[STORAGE_WHY_MAX])
+{
+    int error = -EAGAIN;
+    bool again = true;
+    assert(options->directory != NULL && options->load_threads >= 1);
+    for (int looks = 0; looks < LOOKS_MAX && error != 0 && again; looks++) {
+        error = create(result, options, why);
+        if (error != 0) {
+            return error;
+        }
+        error = fill_at(*result, until, why);
+        again = (error == -EAGAIN || error == -EUCLEAN || error == -ENOENT) &&
+                (*result)->directory >= 0 &&
+                file_is_locked((*result)->directory, LOCK_FILE);
+        if (error != 0) {
+            release(*result);
+            *result = NULL;
+        }
+    }
+    return error;
+}
+
+struct storage_moment storage_reached(const struct storage *storage)
+{
+    return (struct storage_moment){storage->applied_lsn, storage->last_ms};
 }
 
 /* ---- Closing ------------------------------------------------------------- */

@@ -42,6 +42,27 @@ struct storage_options {
 int storage_open(struct storage **storage,
     const struct storage_options *options, char why[STORAGE_WHY_MAX]);
 
+/* A moment in a store's history: what those frames have done that neither
+ * excludes.  Of a chain all count, or none. */
+struct storage_moment {
+    uint64_t lsn;    /* frames behind it do not count */
+    int64_t time_ms; /* frames of a later time do not count */
+};
+#define STORAGE_NEWEST ((struct storage_moment){UINT64_MAX, INT64_MAX})
+
+/* Opens, in memory and without threads, the store in options->directory as it
+ * was at a moment, for looking at it: scan, count, stats; then storage_close.
+ * Changes nothing there and takes no lock: a server may be running.  Capacity
+ * 0: as much as the files may need.  0, or -errno with a sentence in why:
+ * -ENOENT: no store; -ERANGE: the moment is before what is left or behind the
+ * end; -EUCLEAN: damage on the way; -EAGAIN: the server removes files faster
+ * than they can be read. */
+int storage_open_at(struct storage **storage,
+    const struct storage_options *options, const struct storage_moment *until,
+    char why[STORAGE_WHY_MAX]);
+/* LSN and time of the last frame that counts. */
+struct storage_moment storage_reached(const struct storage *storage);
+
 /* Ends the threads, writes a backup if one is wanted and anything has changed,
  * syncs the log, closes, frees.  No batch may be under way.  0, or -errno if
  * the backup or the sync failed (a diagnostic says what). */

@@ -4,6 +4,7 @@
 
 #include "file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -154,6 +155,7 @@ int wal_open(struct wal **result, const struct wal_options *options,
 {
     *result = NULL;
     int error = wal_read(options, from, sink, end, why);
+    assert(error <= 0);
     if (error != 0) {
         return error;
     }

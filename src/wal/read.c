@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { LOOKS_MAX = 1000 /* at a log that grows meanwhile */ };
+
 struct reader {
     const struct wal_options *options;
     const struct wal_sink *sink;
@@ -20,6 +22,7 @@ struct reader {
     struct frame *frames; /* room for WAL_GROUP_MAX */
     uint64_t expected;    /* LSN of the next frame */
     bool ended;           /* a frame was not valid, or its chain not whole */
+    uint32_t lists;       /* how often the list was read again */
 };
 
 /* One segment while it is read. */
@@ -85,10 +88,41 @@ static int part_open(struct reader *reader, uint32_t index, struct part *part)
     return error;
 }
 
+/* The last segment of the list names a successor: in a log that grows it has
+ * come since the list was read. */
+static int list_again(struct reader *reader, struct part *part)
+{
+    struct segment_list *list = &reader->list;
+    if (++reader->lists > LOOKS_MAX) {
+        return 0;
+    }
+    segment_list_free(list);
+    int error = segment_list_read(reader->options->directory, list);
+    if (error != 0) {
+        return failed(reader, "the data directory", error);
+    }
+    part->index = 0;
+    while (part->index < list->count &&
+           list->first_lsns[part->index] < part->first_lsn) {
+        part->index++;
+    }
+    if (part->index == list->count ||
+        list->first_lsns[part->index] != part->first_lsn) {
+        return failed(reader, part->name, -ENOENT);
+    }
+    return 0;
+}
+
 /* Which segment must follow, and whether it is there. */
 static int part_check_next(struct reader *reader, struct part *part)
 {
     const struct segment_list *list = &reader->list;
+    if (part->index + 1 == list->count && part->head.next_lsn != 0) {
+        int error = list_again(reader, part);
+        if (error != 0) {
+            return error;
+        }
+    }
     bool last = part->index + 1 == list->count;
     uint64_t next = last ? 0 : list->first_lsns[part->index + 1];
     uint64_t named = part->head.next_lsn;
@@ -246,11 +280,34 @@ static int part_unwritten(struct reader *reader, const struct part *part)
                      part->name, before.name);
 }
 
-/* Reads segment number index.  *last: the log ends in or before it. */
-static int read_part(struct reader *reader, uint32_t index, bool *last)
+/* The log ends in part, unless it grows while it is read: what has come since
+ * makes marks behind the end that are no sign of damage. */
+static int part_end(struct reader *reader, struct part *part)
+{
+    uint64_t expected;
+    uint32_t looks = 0;
+    int error;
+    do {
+        expected = reader->expected;
+        reader->why[0] = '\0';
+        reader->end->cut_frames = 0;
+        error = judge(reader, part);
+        if (error == -EUCLEAN && !part->unwritten) {
+            reader->ended = false;
+            int more = part_read(reader, part);
+            error = more != 0 ? more : error;
+        }
+    } while (error == -EUCLEAN && reader->expected > expected &&
+             ++looks < LOOKS_MAX);
+    return error;
+}
+
+/* Reads segment number *index, which may have another number then.  *last: the
+ * log ends in or before it. */
+static int read_part(struct reader *reader, uint32_t *index, bool *last)
 {
     struct part part;
-    int error = part_open(reader, index, &part);
+    int error = part_open(reader, *index, &part);
     if (error != 0) {
         return error;
     }
@@ -261,9 +318,10 @@ static int read_part(struct reader *reader, uint32_t index, bool *last)
         reader->end->first_lsn = part.first_lsn;
         error = part_read(reader, &part);
     }
-    *last = reader->ended || index + 1 == reader->list.count;
+    *index = part.index;
+    *last = reader->ended || part.index + 1 == reader->list.count;
     if (error == 0 && *last) {
-        error = judge(reader, &part);
+        error = part_end(reader, &part);
     }
     file_close(part.fd);
     return error;
@@ -285,12 +343,14 @@ static int read_all(struct reader *reader, uint64_t from)
     while (list->first_lsns[index] > from + 1) {
         index--;
     }
-    reader->end->room_lsn = list->first_lsns[list->count - 1] +
-                            segment_frames(reader->options->segment_bytes) - 1;
     bool last = false;
-    int error = 0;
+    int error = segment_room(reader->options->directory,
+        list->first_lsns[list->count - 1], &reader->end->room_lsn);
+    if (error != 0) {
+        return failed(reader, "the newest segment", error);
+    }
     for (; error == 0 && !last; index++) {
-        error = read_part(reader, index, &last);
+        error = read_part(reader, &index, &last);
     }
     return error;
 }

@@ -194,3 +194,32 @@ int wal_find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
     segment_list_free(&list);
     return error != 0 ? error : found ? 0 : -ENOENT;
 }
+
+int segment_room(int directory, uint64_t first_lsn, uint64_t *room_lsn)
+{
+    char name[WAL_NAME_MAX];
+    segment_name(name, first_lsn);
+    int fd = file_open_read(directory, name);
+    int64_t size = fd < 0 ? fd : file_size(fd);
+    file_close(fd < 0 ? -1 : fd);
+    if (size < 0) {
+        return (int)size;
+    }
+    uint64_t bytes = u64_max((uint64_t)size, DISK_PAGE);
+    *room_lsn = first_lsn - 1 + segment_frames(bytes);
+    return 0;
+}
+
+int wal_extent_read(int directory, struct wal_extent *extent)
+{
+    struct segment_list list;
+    *extent = (struct wal_extent){0};
+    int error = segment_list_read(directory, &list);
+    if (error == 0 && list.count > 0) {
+        extent->first_lsn = list.first_lsns[0];
+        error = segment_room(
+            directory, list.first_lsns[list.count - 1], &extent->room_lsn);
+    }
+    segment_list_free(&list);
+    return error;
+}

@@ -46,6 +46,9 @@ int segment_read_head(int fd, const uint8_t identity[WAL_IDENTITY_SIZE],
 /* The identity in a head that is valid.  0, -EUCLEAN or another -errno. */
 int segment_identity(int fd, uint8_t identity[WAL_IDENTITY_SIZE]);
 
+/* LSN of the last frame that the segment has room for.  0 or -errno. */
+int segment_room(int directory, uint64_t first_lsn, uint64_t *room_lsn);
+
 /* Makes a file of bytes bytes, allocated; with over, written over with zeros
  * and synced.  Returns its descriptor; on -errno nothing is left. */
 int segment_make(int directory, const char *name, uint64_t bytes, bool over);

@@ -56,8 +56,10 @@ struct wal_options {
     struct diag *diag;
 };
 
-/* Takes count valid frames in order, chains whole, marks among them; 0 or
- * -errno, with a sentence in why. */
+enum { WAL_ENOUGH = 1 };
+
+/* Takes count valid frames in order, chains whole, marks among them; 0, or
+ * WAL_ENOUGH: reading ends here, or -errno, with a sentence in why. */
 struct wal_sink {
     int (*take)(void *context, const struct frame *frames, uint32_t count,
         char why[WAL_WHY_MAX]);
@@ -79,15 +81,25 @@ struct wal_end {
     uint32_t segments;   /* files of the log */
 };
 
-/* Reads the log's frames from LSN from + 1 to its end, changing nothing.  0, or
- * -EUCLEAN for damage, or another -errno; why names file, offset and LSN. */
+/* Reads the log's frames from LSN from + 1 to its end, changing nothing.  0,
+ * WAL_ENOUGH if the sink said so (of end only frames, room_lsn and segments
+ * count then), -EUCLEAN for damage, or another -errno; why names file, offset
+ * and LSN.  A log that grows meanwhile is read to an end that it had. */
 int wal_read(const struct wal_options *options, uint64_t from,
     const struct wal_sink *sink, struct wal_end *end, char why[WAL_WHY_MAX]);
+
+/* What frames the files of a directory have room for. */
+struct wal_extent {
+    uint64_t first_lsn; /* 0: there is no segment */
+    uint64_t room_lsn;  /* of the last frame that has room; 0: none */
+};
+int wal_extent_read(int directory, struct wal_extent *extent);
 
 /* The identity in the head of any segment there is; -ENOENT without one. */
 int wal_find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE]);
 
-/* Reads as wal_read, cuts what is torn, and makes ready to append. */
+/* Reads as wal_read, cuts what is torn, and makes ready to append.  The sink
+ * takes all. */
 int wal_open(struct wal **wal, const struct wal_options *options, uint64_t from,
     const struct wal_sink *sink, struct wal_end *end, char why[WAL_WHY_MAX]);
 /* Frees; does not sync. */
