@@ -9,8 +9,8 @@
 
 enum { OPTION_COLUMN = 20 };
 
-static const struct subcommand *const families[] = {
-    commands_family, transfer_family, check_family, test_family, bench_family};
+static const struct subcommand *const families[] = {commands_family,
+    transfer_family, check_family, restore_family, test_family, bench_family};
 
 struct globals {
     const char *host;

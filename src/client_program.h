@@ -52,6 +52,7 @@ extern const struct subcommand transfer_family[];
 extern const struct subcommand test_family[];
 extern const struct subcommand bench_family[];
 extern const struct subcommand check_family[];
+extern const struct subcommand restore_family[];
 
 /* Prints "client: " and the sentence on standard error; returns status. */
 int program_fail(enum program_exit status, const char *format, ...)

@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 struct diag {
-    int verbose;  /* KV_VERBOSE: 0, 1, 2 */
+    int verbose;  /* KV_VERBOSE: 0, 1, 2; -1: no progress either */
     bool drops;   /* lines, rather than wait */
     FILE *stream; /* NULL: nothing is printed */
     /* A word before each line in place of the time, none if it is empty;

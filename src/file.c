@@ -48,9 +48,7 @@ int file_open_directory(const char *path, bool create)
     if (directory < 0 || !made) {
         return directory;
     }
-    int parent = open_at(directory, "..", DIRECTORY_FLAGS);
-    int result = parent < 0 ? parent : file_sync_directory(parent);
-    file_close(parent);
+    int result = file_sync_parent(directory);
     if (result < 0) {
         file_close(directory);
         return result;
@@ -72,6 +70,26 @@ int file_make_directory(int directory, const char *name)
         return result;
     }
     return made;
+}
+
+int file_make_temporary(char *path)
+{
+    return mkdtemp(path) != NULL ? 0 : -errno;
+}
+
+static int remove_entry(void *context, const char *name)
+{
+    const int *directory = context;
+    return file_remove(*directory, name);
+}
+
+int file_remove_tree(const char *path)
+{
+    int directory = open_at(AT_FDCWD, path, DIRECTORY_FLAGS);
+    int result = directory < 0 ? directory
+                               : file_list(directory, remove_entry, &directory);
+    file_close(directory);
+    return result == 0 && rmdir(path) != 0 ? -errno : result;
 }
 
 int file_lock(int directory, const char *name)
@@ -246,6 +264,14 @@ int file_sync_directory(int directory)
         result = fsync(directory);
     } while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : 0;
+}
+
+int file_sync_parent(int directory)
+{
+    int parent = open_at(directory, "..", DIRECTORY_FLAGS);
+    int result = parent < 0 ? parent : file_sync_directory(parent);
+    file_close(parent);
+    return result;
 }
 
 int file_rename(int directory, const char *from, const char *to)

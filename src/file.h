@@ -14,6 +14,11 @@ int file_open_directory(const char *path, bool create);
 /* Makes a directory in another, durably; -EEXIST if the name is taken.  Returns
  * its descriptor. */
 int file_make_directory(int directory, const char *name);
+/* Makes an empty directory (mkdtemp): path ends in XXXXXX, which becomes what
+ * makes it new. */
+int file_make_temporary(char *path);
+/* Removes a directory and the files in it. */
+int file_remove_tree(const char *path);
 /* Takes an exclusive lock (flock) on name in the directory, making the file.
  * Returns its descriptor, which holds the lock until closed; -EWOULDBLOCK if
  * another process has it. */
@@ -45,6 +50,8 @@ int file_sync(int fd);
 void file_forget(int fd);
 /* fsync of the directory, so that names in it are on disk. */
 int file_sync_directory(int directory);
+/* The same of the directory that it stands in. */
+int file_sync_parent(int directory);
 int file_rename(int directory, const char *from, const char *to);
 int file_remove(int directory, const char *name);
 int file_remove_directory(int directory, const char *name);

@@ -49,4 +49,8 @@ struct faults_disk_test {
 
 extern const struct faults_disk_test faults_disk[];
 
+/* ---- faults_restore.c ---------------------------------------------------- */
+
+void faults_restore(struct run *run);
+
 #endif

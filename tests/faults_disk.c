@@ -327,5 +327,7 @@ const struct faults_disk_test faults_disk[] = {
     {"a refused write, and the next one", FAULTS_USED, true,
         refused_and_taken_again},
     {"a failed sync ends all trust", FAULTS_NEW, false, sync_fails},
+    {"what is restored is whole, or not there", FAULTS_TORN, true,
+        faults_restore},
     {NULL, 0, false, NULL},
 };

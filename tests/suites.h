@@ -38,6 +38,7 @@
     X(client)                                                                  \
     X(client_lost)                                                             \
     X(client_options)                                                          \
+    X(client_moment)                                                           \
     X(histogram)                                                               \
     X(zipf)                                                                    \
     X(text)                                                                    \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backup/backup.h"
+#include "file.h"
 #include "stored.h"
 #include "wal/wal.h"
 
@@ -87,6 +88,32 @@ static uint64_t last_lsn(const struct history *history)
     return history->states[history->count - 1].lsn;
 }
 
+/* What was there after the last whole step up to lsn. */
+static const struct state *state_at(const struct history *history, uint64_t lsn)
+{
+    const struct state *state = history->states;
+    while (
+        state + 1 < history->states + history->count && state[1].lsn <= lsn) {
+        state++;
+    }
+    return state;
+}
+
+/* The open store has exactly this. */
+static void check_state(struct stored *stored, const struct state *state)
+{
+    uint64_t records = 0;
+    for (uint64_t key = 0; key < KEYS; key++) {
+        uint64_t version;
+        kv_error_t found = stored_get(stored, key, &version);
+        bool there = state->versions[key] != NEVER;
+        CHECK_INT(found, there ? KV_SUCCESS : KV_NOT_FOUND);
+        CHECK_U64(version, state->versions[key]);
+        records += there ? 1 : 0;
+    }
+    CHECK_U64(storage_count(stored->storage), records);
+}
+
 /* ---- Looking at it ------------------------------------------------------- */
 
 /* Opens history->stored at a moment. */
@@ -109,8 +136,6 @@ static int look(struct history *history, uint64_t lsn, int64_t time_ms)
 static uint64_t check_look(
     struct history *history, uint64_t lsn, int64_t time_ms)
 {
-    const struct state *state = history->states;
-    uint64_t records = 0;
     if (!CHECK_INT(look(history, lsn, time_ms), 0)) {
         printf("LSN %" PRIu64 ", time %" PRId64 ": %s\n", lsn, time_ms,
             history->stored.why);
@@ -118,19 +143,7 @@ static uint64_t check_look(
     }
     struct storage_moment reached = storage_reached(history->stored.storage);
     CHECK(reached.lsn <= lsn && reached.time_ms <= time_ms);
-    while (state + 1 < history->states + history->count &&
-           state[1].lsn <= reached.lsn) {
-        state++;
-    }
-    for (uint64_t key = 0; key < KEYS; key++) {
-        uint64_t version;
-        kv_error_t found = stored_get(&history->stored, key, &version);
-        bool there = state->versions[key] != NEVER;
-        CHECK_INT(found, there ? KV_SUCCESS : KV_NOT_FOUND);
-        CHECK_U64(version, state->versions[key]);
-        records += there ? 1 : 0;
-    }
-    CHECK_U64(storage_count(history->stored.storage), records);
+    check_state(&history->stored, state_at(history, reached.lsn));
     CHECK_OK(stored_close(&history->stored, false));
     return reached.lsn;
 }
@@ -140,14 +153,10 @@ static void every_lsn_in(kv_sync_t sync)
     struct history *history = make_history(sync);
     uint64_t before = disk_digest(&history->stored.disk);
     uint64_t last = last_lsn(history);
-    uint32_t next = 0; /* first state behind the LSN */
     CHECK(last > STEPS);
     for (uint64_t lsn = 0; lsn <= last; lsn++) {
-        while (next < history->count && history->states[next].lsn <= lsn) {
-            next++;
-        }
-        CHECK(check_look(history, lsn, INT64_MAX) >=
-              history->states[next - 1].lsn);
+        CHECK(
+            check_look(history, lsn, INT64_MAX) >= state_at(history, lsn)->lsn);
     }
     CHECK_U64(disk_digest(&history->stored.disk), before);
     remove_history(history);
@@ -161,6 +170,100 @@ static void every_lsn_with_always(void)
 static void every_lsn_with_none(void)
 {
     every_lsn_in(KV_SYNC_NONE);
+}
+
+/* ---- A store of it ------------------------------------------------------- */
+
+/* Looks and makes a store of it below the other; new: that, closed. */
+static int restore(struct history *history, uint64_t lsn, struct stored *new)
+{
+    char path[TEST_PATH_MAX];
+    struct stored *stored = &history->stored;
+    stored_make(new, KV_SYNC_ALWAYS);
+    REQUIRE(look(history, lsn, INT64_MAX) == 0);
+    CHECK_OK(storage_check_new(new->disk.temporary.path, stored->why));
+    int length = snprintf(path, sizeof path, "%s/", new->disk.temporary.path);
+    REQUIRE(length > 0 && length < TEST_PATH_MAX);
+    int error = storage_restore(stored->storage, path, stored->why);
+    CHECK((stored->why[0] == '\0') == (error == 0));
+    CHECK_OK(stored_close(stored, false));
+    return error;
+}
+
+/* What was restored opens, goes on, and opens again with both. */
+static void check_restored(
+    struct history *history, uint64_t lsn, struct stored *new)
+{
+    struct stats stats;
+    struct state state = *state_at(history, lsn);
+    CHECK_OK(stored_open(new));
+    REQUIRE(new->storage != NULL);
+    check_state(new, &state);
+    CHECK_INT(stored_ask(new, KV_PUT, 1, 77), KV_SUCCESS);
+    stored_stats(new, &stats);
+    CHECK(stats.lsn + KV_CHAIN_MAX > lsn && stats.lsn <= lsn + 2);
+    CHECK_OK(stored_close(new, false));
+    CHECK_OK(stored_open(new));
+    REQUIRE(new->storage != NULL);
+    state.versions[1] = 77;
+    check_state(new, &state);
+    CHECK_OK(stored_close(new, true));
+}
+
+static void stores_of_many_lsns(void)
+{
+    enum { APART = 17 };
+    struct history *history = make_history(KV_SYNC_ALWAYS);
+    uint64_t before = disk_digest(&history->stored.disk);
+    for (uint64_t lsn = 0; lsn <= last_lsn(history); lsn += APART) {
+        struct stored new;
+        CHECK_OK(restore(history, lsn, &new));
+        check_restored(history, lsn, &new);
+        stored_remove(&new);
+    }
+    CHECK_U64(disk_digest(&history->stored.disk), before);
+    remove_history(history);
+}
+
+/* Its log numbers other frames as the log that it comes from does. */
+static void it_is_another_store(void)
+{
+    uint8_t identities[2][WAL_IDENTITY_SIZE];
+    struct stored new;
+    struct history *history = make_history(KV_SYNC_ALWAYS);
+    CHECK_OK(restore(history, last_lsn(history) / 2, &new));
+    int directory = file_open_directory(new.disk.temporary.path, false);
+    REQUIRE(directory >= 0);
+    CHECK_OK(wal_find_identity(directory, identities[0]));
+    CHECK_OK(wal_find_identity(history->stored.disk.directory, identities[1]));
+    CHECK(memcmp(identities[0], identities[1], WAL_IDENTITY_SIZE) != 0);
+    file_close(directory);
+    stored_remove(&new);
+    remove_history(history);
+}
+
+static void it_is_made_in_an_empty_place(void)
+{
+    char path[TEST_PATH_MAX];
+    char why[STORAGE_WHY_MAX];
+    struct stored new;
+    struct history *history = make_history(KV_SYNC_NONE);
+    CHECK_OK(restore(history, 1, &new));
+    uint64_t before = disk_digest(&new.disk);
+    CHECK_ERRNO(storage_check_new(new.disk.temporary.path, why), EEXIST);
+    CHECK(strstr(why, "not empty") != NULL);
+    REQUIRE(look(history, 1, INT64_MAX) == 0);
+    CHECK(storage_restore(
+              history->stored.storage, new.disk.temporary.path, why) < 0);
+    CHECK(why[0] != '\0');
+    CHECK_OK(stored_close(&history->stored, false));
+    CHECK_U64(disk_digest(&new.disk), before);
+    int length =
+        snprintf(path, sizeof path, "%s/hash.key", new.disk.temporary.path);
+    REQUIRE(length > 0 && length < TEST_PATH_MAX);
+    CHECK_ERRNO(storage_check_new(path, why), ENOTDIR);
+    stored_remove(&new);
+    remove_history(history);
 }
 
 /* ---- Times --------------------------------------------------------------- */
@@ -177,7 +280,7 @@ static int note_time(void *context, const struct frame *frames, uint32_t count,
     char why[WAL_WHY_MAX])
 {
     struct times *times = context;
-    (void)why;
+    why[0] = '\0';
     for (uint32_t i = 0; i < count && times->count < TIMES_MAX; i++) {
         times->mark[times->count] = frame_verb(&frames[i]) == VERB_MARK;
         times->ms[times->count++] = frames[i].time_ms;
@@ -330,6 +433,9 @@ static void beside_its_server(void)
 const struct test_case test_storage_moment[] = {
     TEST_CASE(every_lsn_with_always),
     TEST_CASE(every_lsn_with_none),
+    TEST_CASE(stores_of_many_lsns),
+    TEST_CASE(it_is_another_store),
+    TEST_CASE(it_is_made_in_an_empty_place),
     TEST_CASE(every_time),
     TEST_CASE(behind_the_end),
     TEST_CASE(before_what_is_left),

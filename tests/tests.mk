@@ -35,7 +35,8 @@ $(BUILD)/tests/%.o: tests/%.c
 FORMAT_PARTS := text item format json csv
 
 # Parts of the programs that have suites; the library does not hold them.
-TESTED_PARTS := client_options client_bench/histogram client_bench/zipf \
+TESTED_PARTS := client_options client_moment client_bench/histogram \
+	client_bench/zipf \
 	$(FORMAT_PARTS:%=client_transfer/%) \
 	client_transfer/beside client_transfer/progress client_transfer/resume
 
@@ -47,7 +48,8 @@ $(BUILD)/tests/unit: $(call test_object,main $(TEST_PARTS) $(SUITES:%=test_%)) \
 	$(LINK_TEST) -lm
 
 $(BUILD)/tests/faults: $(call test_object,faults faults_calls faults_disk \
-		faults_history faults_power faults_store faults_work support) \
+		faults_history faults_power faults_restore faults_store \
+		faults_work support) \
 	$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST) $(WRAPPED:%=-Wl,--wrap=%)
 
@@ -103,7 +105,7 @@ variant = @tests/dependencies build test && \
 	BUILD=$(BUILD)/$(1) CC=$(CC) tests/run-all
 
 SANITIZED_STAGES := unit corpus faults
-COVERED_STAGES := $(SANITIZED_STAGES) check
+COVERED_STAGES := $(SANITIZED_STAGES) check restore
 
 asan: ## unit tests, corpus and faults with ASan and UBSan
 	$(call variant,asan,$(ASAN_FLAGS)) $(SANITIZED_STAGES)

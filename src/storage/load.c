@@ -32,7 +32,7 @@ static void tell_load(struct load *load)
     int64_t now_ms = clock_steady_ms();
     if (now_ms - load->told_ms >= PROGRESS_MS) {
         load->told_ms = now_ms;
-        diag_line(load->storage->options.diag,
+        diag_verbose(load->storage->options.diag, 0,
             "recovery: backup of LSN %" PRIu64 ": %" PRIu64 " of %" PRIu64
             " records, %" PRIu64 " %%",
             load->reader.head.lsn, load->next - 1, load->reader.head.count,

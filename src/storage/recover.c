@@ -81,7 +81,7 @@ static void tell_replay(struct replay *replay, uint64_t lsn)
     uint64_t all = u64_max(end, lsn) - from;
     if (now_ms - replay->told_ms >= PROGRESS_MS) {
         replay->told_ms = now_ms;
-        diag_line(replay->storage->options.diag,
+        diag_verbose(replay->storage->options.diag, 0,
             "recovery: log up to LSN %" PRIu64 ", at least %" PRIu64 " %%", lsn,
             (lsn - from) * 100 / all);
     }

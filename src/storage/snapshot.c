@@ -37,7 +37,7 @@ static void begin(struct storage *storage, struct backup_writer *writer,
     unlock(&storage->commit);
 }
 
-static int write_file(struct storage *storage, struct backup_head *head)
+int snapshot_save(struct storage *storage, struct backup_head *head)
 {
     struct backup_writer *writer;
     int error = backup_create(&writer, storage->directory);
@@ -101,7 +101,7 @@ int snapshot_write(struct storage *storage, uint64_t *lsn)
     struct backup_head head = {0};
     struct diag *diag = storage->options.diag;
     int64_t started_ms = clock_steady_ms();
-    int error = write_file(storage, &head);
+    int error = snapshot_save(storage, &head);
     int64_t took_ms = clock_steady_ms() - started_ms;
     note(storage, &head, took_ms, error);
     *lsn = head.lsn;

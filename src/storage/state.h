@@ -171,6 +171,9 @@ void keeper_stop(struct storage *storage);
 
 /* ---- snapshot.c ---------------------------------------------------------- */
 
+/* Writes a backup; *head: what it is of.  0 or -errno.  One thread at a
+ * time. */
+int snapshot_save(struct storage *storage, struct backup_head *head);
 /* Writes a backup, removes old ones and log that is no longer needed.  0 or
  * -errno; *lsn: its LSN.  One thread at a time. */
 int snapshot_write(struct storage *storage, uint64_t *lsn);

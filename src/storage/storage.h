@@ -63,6 +63,26 @@ int storage_open_at(struct storage **storage,
 /* LSN and time of the last frame that counts. */
 struct storage_moment storage_reached(const struct storage *storage);
 
+/* Which moments storage_open_at can reach: all between these two.  0, or
+ * -errno with a sentence in why: of -EUCLEAN *range is what lies before the
+ * damage, and first.lsn UINT64_MAX if that is nothing. */
+struct storage_range {
+    struct storage_moment first; /* LSN 0: all of the log is there; the time is
+                                    that of the first frame then */
+    struct storage_moment last;
+};
+int storage_reach(
+    const char *path, struct storage_range *range, char why[STORAGE_WHY_MAX]);
+
+/* 0 if a store can be made at path: there is nothing, or an empty directory. */
+int storage_check_new(const char *path, char why[STORAGE_WHY_MAX]);
+/* Makes of a storage that storage_open_at has opened a store at path, with an
+ * identity of its own, whose first frame follows the moment's last: all of it,
+ * durably, or nothing.  Only storage_close and storage_count may follow.  0, or
+ * -errno with a sentence in why. */
+int storage_restore(
+    struct storage *storage, const char *path, char why[STORAGE_WHY_MAX]);
+
 /* Ends the threads, writes a backup if one is wanted and anything has changed,
  * syncs the log, closes, frees.  No batch may be under way.  0, or -errno if
  * the backup or the sync failed (a diagnostic says what). */
