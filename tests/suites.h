@@ -39,6 +39,7 @@
     X(client_lost)                                                             \
     X(client_options)                                                          \
     X(client_moment)                                                           \
+    X(client_check)                                                            \
     X(histogram)                                                               \
     X(zipf)                                                                    \
     X(text)                                                                    \

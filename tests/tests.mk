@@ -35,10 +35,11 @@ $(BUILD)/tests/%.o: tests/%.c
 FORMAT_PARTS := text item format json csv
 
 # Parts of the programs that have suites; the library does not hold them.
-TESTED_PARTS := client_options client_moment client_bench/histogram \
-	client_bench/zipf \
+TESTED_PARTS := client_options client_moment client_program \
+	client_bench/histogram client_bench/zipf \
 	$(FORMAT_PARTS:%=client_transfer/%) \
-	client_transfer/beside client_transfer/progress client_transfer/resume
+	client_transfer/beside client_transfer/progress client_transfer/resume \
+	$(patsubst src/%.c,%,$(wildcard src/client_check/*.c))
 
 # What suites share.
 TEST_PARTS := support fake served samples tabled disk logged stored model

@@ -14,8 +14,6 @@
 
 enum { READ_RECORDS = 2048 };
 
-#define RESTORE "put the file back from a copy of the directory"
-
 __attribute__((format(printf, 4, 5))) static void complain(
     struct look *look, enum kind kind, uint64_t lsn, const char *format, ...)
 {
@@ -76,10 +74,8 @@ static void look_at_backup(struct look *look, int directory, uint64_t lsn)
         return;
     }
     backup_name(name, lsn);
-    complain(look, OF_BACKUP, lsn,
-        "%s: %s; recovery does not use it: have new backups written (client "
-        "backup), then remove it",
-        name, why);
+    complain(
+        look, OF_BACKUP, lsn, "%s: %s; recovery does not use it", name, why);
 }
 
 /* ---- The log ------------------------------------------------------------- */
@@ -105,12 +101,11 @@ static int note_segment(void *context, const char *name)
         look->segments++;
         look->first_lsn =
             look->segments == 1 ? lsn : u64_min(look->first_lsn, lsn);
-        look->last_first_lsn = u64_max(look->last_first_lsn, lsn);
     }
     return 0;
 }
 
-static int take(void *context, const struct frame *frames, uint32_t count,
+int look_take(void *context, const struct frame *frames, uint32_t count,
     char why[WAL_WHY_MAX])
 {
     struct look *look = context;
@@ -137,74 +132,58 @@ static int read_log(
     struct look *look, int directory, uint64_t from, char why[WAL_WHY_MAX])
 {
     struct wal_options options = {.directory = directory};
-    struct wal_sink sink = {take, look};
+    struct wal_sink sink = {look_take, look};
     memcpy(options.identity, look->identity, sizeof options.identity);
     options.segment_bytes = WAL_SEGMENT_MIN;
     look->replayed = 0;
     return wal_read(&options, from, &sink, &look->end, why);
 }
 
-/* What a person can do about damage that recovery will not pass over. */
-static void complain_of_log(struct look *look, int directory, const char *why)
-{
-    const struct wal_end *end = &look->end;
-    char name[WAL_NAME_MAX];
-    look->broken = true;
-    uint64_t offset = DISK_PAGE + (end->lsn + 1 - end->first_lsn) * FRAME_SIZE;
-    (void)snprintf(name, sizeof name, "log-%020" PRIu64, end->first_lsn);
-    bool last = end->first_lsn != 0 && end->first_lsn == look->last_first_lsn &&
-                end->durable > end->lsn;
-    int fd = last ? file_open_read(directory, name) : -ENOENT;
-    int64_t size = fd < 0 ? fd : file_size(fd);
-    file_close(fd < 0 ? -1 : fd);
-    if (size < 0) {
-        complain(
-            look, OF_LOG, end->lsn, "%s; recovery refuses that: " RESTORE, why);
-        return;
-    }
-    complain(look, OF_LOG, end->lsn,
-        "%s; recovery refuses that: " RESTORE
-        "; or, to give up all from LSN %" PRIu64
-        " on: stop the server, copy the directory, then there: truncate -s "
-        "%" PRIu64 " %s && truncate -s %" PRId64 " %s",
-        why, end->lsn + 1, offset, name, size, name);
-}
-
 /* First as far back as any backup needs it; if that fails, as recovery does. */
-static void look_at_log(struct look *look, int directory)
+static void look_at_frames(struct look *look, int directory)
 {
     char why[WAL_WHY_MAX];
-    int error = file_list(directory, note_segment, look);
-    if (error != 0) {
-        complain(look, OF_STORE, 0, "cannot read the directory: %s",
-            strerror(-error));
-        return;
+    char older[WAL_WHY_MAX];
+    int error = read_log(look, directory, look->oldest, why);
+    bool short_of = error == 0 && look->end.lsn < look->newest;
+    if (short_of) {
+        (void)snprintf(why, WAL_WHY_MAX,
+            "the log behind the backup of LSN %" PRIu64
+            " ends with LSN %" PRIu64 ", before the newest backup",
+            look->oldest, look->end.lsn);
     }
-    if (look->segments == 0 && look->count > 0) {
-        complain(look, OF_LOG, 0,
-            "there are backups, but no log: what was written after them is "
-            "missing, and recovery refuses that: put the files log-* back");
-        return;
-    }
-    error = read_log(look, directory, look->oldest, why);
-    if (error != 0 && look->oldest != look->newest) {
-        char older[WAL_WHY_MAX];
+    if ((error != 0 || short_of) && look->oldest != look->newest) {
         uint64_t failed_lsn = look->end.lsn;
         memcpy(older, why, sizeof older);
         error = read_log(look, directory, look->newest, why);
         if (error == 0) {
             complain(look, OF_OLDER_LOG, failed_lsn,
                 "%s; recovery starts behind that, from the newest backup, but "
-                "could not fall back on an older one: have new backups "
-                "written (client backup, twice)",
+                "could not fall back on an older one",
                 older);
         }
     }
     if (error != 0) {
-        complain_of_log(look, directory, why);
+        look->broken = true;
+        complain(look, OF_LOG, look->end.lsn, "%s; recovery refuses that", why);
     } else if (look->valid == 0 && look->count > 0 && look->end.lsn == 0) {
+        complain(look, OF_LOG, 0, "no backup is valid, and the log is empty");
+    }
+}
+
+static void look_at_log(struct look *look, int directory)
+{
+    int error = file_list(directory, note_segment, look);
+    if (error != 0) {
+        complain(look, OF_STORE, 0, "cannot read the directory: %s",
+            strerror(-error));
+    } else if (look->segments == 0 && look->count > 0) {
+        look->broken = true;
         complain(look, OF_LOG, 0,
-            "no backup is valid, and the log is empty: " RESTORE);
+            "there are backups, but no log: what was written after them is "
+            "missing, and recovery refuses that");
+    } else {
+        look_at_frames(look, directory);
     }
 }
 
@@ -241,17 +220,36 @@ static bool look_at_identity(struct look *look, int directory)
     } else if (error == 0 &&
                memcmp(look->identity, of_files, sizeof of_files) != 0) {
         complain(look, OF_STORE, 0,
-            "hash.key is of another store than the newest files here: put "
-            "back what belongs together; if all files but hash.key do, remove "
-            "that, and the next start makes it anew");
+            "hash.key is of another store than the newest files here");
     }
     return true;
 }
 
-bool look_around(struct look *look, int directory, const char *path)
+static void look_at_files(struct look *look, int directory)
+{
+    for (uint32_t i = 0; i < look->list.count; i++) {
+        look_at_backup(look, directory, look->list.lsns[i]);
+    }
+    look_at_log(look, directory);
+}
+
+int look_as(
+    struct look *look, int directory, const uint8_t identity[WAL_IDENTITY_SIZE])
 {
     memset(look, 0, sizeof *look);
-    look->running = file_is_locked(directory, "lock");
+    memcpy(look->identity, identity, sizeof look->identity);
+    int error = backup_list_read(directory, &look->list);
+    if (error == 0) {
+        look_at_files(look, directory);
+    }
+    return error;
+}
+
+bool look_around(
+    struct look *look, int directory, const char *path, bool locked)
+{
+    memset(look, 0, sizeof *look);
+    look->running = !locked && file_is_locked(directory, LOCK_FILE);
     int error = backup_list_read(directory, &look->list);
     if (error != 0) {
         (void)program_fail(
@@ -265,9 +263,6 @@ bool look_around(struct look *look, int directory, const char *path)
             path);
         return false;
     }
-    for (uint32_t i = 0; i < look->list.count; i++) {
-        look_at_backup(look, directory, look->list.lsns[i]);
-    }
-    look_at_log(look, directory);
+    look_at_files(look, directory);
     return true;
 }

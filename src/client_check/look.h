@@ -5,6 +5,8 @@
 #include "backup/backup.h"
 #include "wal/wal.h"
 
+#define LOCK_FILE "lock"
+
 enum {
     PROBLEMS_MAX = 12, /* more are left out */
     PROBLEM_SIZE = 1024
@@ -25,7 +27,7 @@ struct found_backup {
 
 /* What one look has found. */
 struct look {
-    bool running; /* a server has the directory open */
+    bool running; /* another process has the directory open */
     int key;      /* of hash.key: 0, -ENOENT, -EUCLEAN, other -errno */
     uint8_t identity[WAL_IDENTITY_SIZE];
     struct backup_list list;
@@ -36,9 +38,7 @@ struct look {
     uint64_t oldest;
 
     uint64_t segments;
-    uint64_t segment_bytes;
     uint64_t first_lsn; /* of the log */
-    uint64_t last_first_lsn;
     struct wal_end end;
     uint64_t replayed; /* frames behind the newest backup */
     bool broken;       /* recovery would refuse the log */
@@ -46,8 +46,18 @@ struct look {
     struct problem found[PROBLEMS_MAX];
 };
 
-/* Looks.  False, with a message, if there is nothing to look at. */
-bool look_around(struct look *look, int directory, const char *path);
+/* Looks.  locked: this process has the directory's lock.  False, with a
+ * message, if there is nothing to look at. */
+bool look_around(
+    struct look *look, int directory, const char *path, bool locked);
+/* Looks at backups and log alone, of the store with this identity.  0 or
+ * -errno. */
+int look_as(struct look *look, int directory,
+    const uint8_t identity[WAL_IDENTITY_SIZE]);
+/* A wal_sink's: refuses frames of a type that is not known here, and counts in
+ * the look, its context, those behind the newest backup. */
+int look_take(void *context, const struct frame *frames, uint32_t count,
+    char why[WAL_WHY_MAX]);
 
 /* ---- report.c ------------------------------------------------------------ */
 

@@ -45,10 +45,13 @@ static void print_log(const struct look *look)
         (void)puts("log      none");
         return;
     }
-    (void)printf("log      %" PRIu64 " segment%s, LSN %" PRIu64 " to %" PRIu64
-                 ", ",
-        look->segments, look->segments == 1 ? "" : "s", look->first_lsn,
-        end->lsn);
+    (void)printf("log      %" PRIu64 " segment%s, from LSN %" PRIu64,
+        look->segments, look->segments == 1 ? "" : "s", look->first_lsn);
+    if (end->lsn >= look->first_lsn) {
+        (void)printf(" to %" PRIu64 ", ", end->lsn);
+    } else {
+        (void)fputs(" on, ", stdout);
+    }
     if (look->broken) {
         (void)puts("not readable to its end");
     } else if (look->running) {
@@ -92,6 +95,14 @@ int report_print(const struct look *look, const char *path)
     }
     for (uint32_t i = 0; i < look->problems; i++) {
         (void)printf("problem  %s\n", look->found[i].text);
+    }
+    if (look->running) {
+        (void)puts("to do    have new backups written (client backup), as many "
+                   "as KV_BACKUP_KEEP says");
+    } else {
+        (void)printf("to do    put files back from a copy, or: client check %s "
+                     "--repair\n",
+            path);
     }
     (void)printf("not sound: %" PRIu32 " problem%s\n", look->problems,
         look->problems == 1 ? "" : "s");
