@@ -17,7 +17,7 @@
 #include "backup/backup.h"
 #include "crc32c.h"
 #include "file.h"
-#include "head.h"
+#include "storage/identity.h"
 #include "stored.h"
 #include "wal/wal.h"
 
@@ -423,8 +423,71 @@ static void a_log_behind_backups_is_repaired_to_a_state_that_was(void)
     play_rounds(400, false);
 }
 
+/* ---- Where nothing is to be done ----------------------------------------- */
+
+/* One record, a backup, and its removal behind that; not open. */
+static void make_pair(struct stored *stored, uint64_t *lsn)
+{
+    stored_make(stored, KV_SYNC_ALWAYS);
+    REQUIRE(stored_open(stored) == 0);
+    CHECK_INT(stored_ask(stored, KV_PUT, 1, 1), KV_SUCCESS);
+    CHECK_OK(stored_backup(stored, lsn));
+    CHECK_INT(stored_ask(stored, KV_DELETE, 1, 0), KV_SUCCESS);
+    CHECK_OK(stored_close(stored, false));
+}
+
+static void check_left_alone(struct stored *stored, const char *reason)
+{
+    char text[8192] = "";
+    FILE *out = tmpfile();
+    REQUIRE(out != NULL);
+    uint64_t files = disk_digest(&stored->disk);
+    CHECK_INT(run_check(stored, true, out), PROGRAM_LOCAL);
+    CHECK_U64(disk_digest(&stored->disk), files);
+    CHECK(stored_open(stored) != 0);
+    rewind(out);
+    text[fread(text, 1, sizeof text - 1, out)] = '\0';
+    CHECK(strstr(text, reason) != NULL);
+    CHECK(strstr(text, "nothing was changed") != NULL);
+    (void)fclose(out);
+}
+
+/* Each is valid, but the log removes what the backup does not hold. */
+static void files_that_contradict_each_other_are_left_alone(void)
+{
+    struct stored stored;
+    struct backup_writer *writer;
+    struct backup_head head = {.count = 0, .time_ms = 1};
+    make_pair(&stored, &head.lsn);
+    REQUIRE(identity_read(stored.disk.directory, head.identity) == 0);
+    REQUIRE(backup_create(&writer, stored.disk.directory) == 0);
+    backup_begin(writer, &head);
+    CHECK_OK(backup_finish(writer));
+    check_left_alone(&stored, "contradict each other");
+    stored_remove(&stored);
+}
+
+static void a_frame_of_a_later_version_is_left_alone(void)
+{
+    struct stored stored;
+    struct frame frame;
+    uint64_t lsn;
+    make_pair(&stored, &lsn);
+    const struct disk_span place = {DISK_PAGE + lsn * FRAME_SIZE, FRAME_SIZE};
+    const char *name = "log-00000000000000000001";
+    disk_get(&stored.disk, name, place, &frame);
+    CHECK_U64(frame.lsn, lsn + 1);
+    frame.message.type = 99;
+    frame.crc = frame_crc(&frame);
+    disk_set(&stored.disk, name, place, &frame);
+    check_left_alone(&stored, "type 99");
+    stored_remove(&stored);
+}
+
 const struct test_case test_client_check[] = {
     TEST_CASE(a_log_from_its_start_is_repaired_to_a_state_that_was),
     TEST_CASE(a_log_behind_backups_is_repaired_to_a_state_that_was),
+    TEST_CASE(files_that_contradict_each_other_are_left_alone),
+    TEST_CASE(a_frame_of_a_later_version_is_left_alone),
     TEST_END,
 };

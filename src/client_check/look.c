@@ -10,7 +10,10 @@
 
 #include "client_program.h"
 #include "file.h"
+#include "machine.h"
+#include "plan.h"
 #include "storage/identity.h"
+#include "storage/storage.h"
 
 enum { READ_RECORDS = 2048 };
 
@@ -225,6 +228,39 @@ static bool look_at_identity(struct look *look, int directory)
     return true;
 }
 
+/* Recovers in memory, unless that takes more than half of what there is: then
+ * a server on this machine may need it. */
+static void look_at_records(struct look *look, const char *path)
+{
+    char why[STORAGE_WHY_MAX];
+    struct machine_memory memory;
+    struct storage *storage;
+    uint64_t most = look->replayed + 1;
+    if (look->newest != 0) {
+        for (uint32_t i = 0; i < look->count; i++) {
+            const struct backup_head *head = &look->backups[i].head;
+            most += head->lsn == look->newest ? head->count : 0;
+        }
+    }
+    machine_memory("", &memory);
+    if (plan_capacity(&memory, most) < most) {
+        return;
+    }
+    const struct storage_options options = {
+        .directory = path,
+        .capacity = most,
+        .load_threads = machine_cores(),
+    };
+    int error = storage_open_at(&storage, &options, &STORAGE_NEWEST, why);
+    if (error == 0) {
+        look->counted = true;
+        look->records = storage_count(storage);
+        (void)storage_close(storage, false);
+    } else if (error != -ENOMEM) {
+        complain(look, OF_LOG, look->end.lsn, "%s; recovery refuses that", why);
+    }
+}
+
 static void look_at_files(struct look *look, int directory)
 {
     for (uint32_t i = 0; i < look->list.count; i++) {
@@ -264,5 +300,8 @@ bool look_around(
         return false;
     }
     look_at_files(look, directory);
+    if (!look->running && look->problems == 0) {
+        look_at_records(look, path);
+    }
     return true;
 }

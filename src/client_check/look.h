@@ -42,6 +42,8 @@ struct look {
     struct wal_end end;
     uint64_t replayed; /* frames behind the newest backup */
     bool broken;       /* recovery would refuse the log */
+    bool counted;      /* records is what recovery would find */
+    uint64_t records;
     uint32_t problems;
     struct problem found[PROBLEMS_MAX];
 };

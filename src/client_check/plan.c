@@ -239,7 +239,15 @@ int plan_make(struct plan *plan, struct look *look)
     if (status == 0) {
         status = plan_backups(plan, look, &oldest);
     }
-    return status == 0 ? plan_log(plan, oldest) : status;
+    if (status == 0) {
+        status = plan_log(plan, oldest);
+    }
+    if (status == 0 && plan->count == 0) {
+        status = refuse(plan,
+            "its files are whole, but contradict each other, and nothing tells "
+            "which are right");
+    }
+    return status;
 }
 
 void plan_free(struct plan *plan)

@@ -78,6 +78,19 @@ static void print_recovery(const struct look *look)
     (void)putchar('\n');
 }
 
+static void print_records(const struct look *look)
+{
+    if (look->counted) {
+        (void)printf(
+            "records  %" PRIu64 " once it has recovered\n", look->records);
+    } else if (look->running) {
+        (void)puts("records  client count asks the server");
+    } else {
+        (void)puts("records  not counted: they might take more than half of "
+                   "the memory");
+    }
+}
+
 int report_print(const struct look *look, const char *path)
 {
     (void)printf("store    %s%s\n", path,
@@ -90,6 +103,7 @@ int report_print(const struct look *look, const char *path)
     print_log(look);
     if (look->problems == 0) {
         print_recovery(look);
+        print_records(look);
         (void)puts("sound");
         return PROGRAM_YES;
     }
