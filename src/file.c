@@ -26,11 +26,13 @@ enum {
     DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC
 };
 
+/* A pipe that has the name of a file must not keep whoever opens it: reading it
+ * fails then. */
 static int open_at(int directory, const char *name, int flags)
 {
     int fd;
     do {
-        fd = openat(directory, name, flags | O_CLOEXEC, FILE_MODE);
+        fd = openat(directory, name, flags | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
     } while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
 }

@@ -11,7 +11,7 @@
 
 #include "support.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB };
+enum { KIB = 1024, MIB = 1024 * KIB, PIPE_SECONDS = 20 };
 
 struct fixture {
     struct test_directory temporary;
@@ -96,6 +96,22 @@ static void the_lock_is_held_until_closed(void)
     int second = file_lock(fixture.directory, "lock");
     CHECK(second >= 0);
     file_close(second);
+    tear_down(&fixture);
+}
+
+/* Whoever opens it would wait for a writer that never comes. */
+static void a_pipe_does_not_keep_anybody(void)
+{
+    struct fixture fixture;
+    char byte;
+    set_up(&fixture);
+    REQUIRE(mkfifoat(fixture.directory, "pipe", S_IRWXU) == 0);
+    (void)alarm(PIPE_SECONDS);
+    int fd = file_open_read(fixture.directory, "pipe");
+    CHECK(fd >= 0);
+    CHECK_ERRNO(file_read_at(fd, &byte, 1, 0), ESPIPE);
+    file_close(fd);
+    (void)alarm(0);
     tear_down(&fixture);
 }
 
@@ -367,6 +383,7 @@ const struct test_case test_file[] = {
     TEST_CASE(a_directory_is_made_once),
     TEST_CASE(a_directory_that_cannot_be_says_why),
     TEST_CASE(the_lock_is_held_until_closed),
+    TEST_CASE(a_pipe_does_not_keep_anybody),
     TEST_CASE(open_does_not_make_and_create_cuts),
     TEST_CASE(files_belong_to_their_owner_alone),
     TEST_CASE(what_is_written_is_read),
