@@ -371,6 +371,27 @@ static void frames_in_the_wrong_place(void)
     disk_remove(&damaged.disk);
 }
 
+/* Where a disk shows what it held before, that was valid once: of a backup of
+ * another time nothing is taken. */
+static void records_of_another_backup(void)
+{
+    struct disk disk;
+    char name[BACKUP_NAME_MAX];
+    char why[BACKUP_WHY_MAX];
+    struct frame frame;
+    const struct disk_span span = {DISK_PAGE + 5 * sizeof frame, sizeof frame};
+    disk_make(&disk);
+    make_backup(&disk, LSN, COUNT);
+    backup_name(name, LSN);
+    disk_get(&disk, name, span, &frame);
+    frame.time_ms--;
+    frame.crc = frame_crc(&frame);
+    disk_set(&disk, name, span, &frame);
+    CHECK_ERRNO(read_backup(&disk, LSN, COUNT, why), EUCLEAN);
+    CHECK(strstr(why, "record number 6 ") != NULL);
+    disk_remove(&disk);
+}
+
 const struct test_case test_backup[] = {
     TEST_CASE(what_was_added_is_read_again),
     TEST_CASE(the_newest_comes_first),
@@ -381,5 +402,6 @@ const struct test_case test_backup[] = {
     TEST_CASE(any_other_size),
     TEST_CASE(another_name_and_another_store),
     TEST_CASE(frames_in_the_wrong_place),
+    TEST_CASE(records_of_another_backup),
     TEST_END,
 };

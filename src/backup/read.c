@@ -176,6 +176,7 @@ int backup_read(const struct backup_reader *reader, uint64_t first,
     for (uint32_t i = 0; i < count; i++) {
         if ((uint64_t)got < (uint64_t)(i + 1) * FRAME_SIZE ||
             !frame_valid(&frames[i], first + i) ||
+            frames[i].time_ms != reader->head.time_ms ||
             frames[i].message.type != KV_PUT ||
             frames[i].message.value_len > KV_VALUE_MAX ||
             bytes_all_zero(frames[i].message.key, KV_KEY_SIZE)) {

@@ -11,7 +11,7 @@
 #include "file.h"
 #include "head.h"
 
-enum { PATH_MAX_HERE = 256, LSN = 7, SLICE = 5 };
+enum { PATH_MAX_HERE = 256, LSN = 7, TIME_MS = 1000, SLICE = 5 };
 
 /* Bits of the first byte. */
 enum { MAKE = 1, NO_CRC = 2, NO_FOOTER = 4, OTHER_COUNT = 8, OTHER_LSN = 16 };
@@ -23,6 +23,7 @@ static void write_frame(
 {
     if (mended) {
         frame->lsn = number;
+        frame->time_ms = TIME_MS;
         frame->crc = frame_crc(frame);
     }
     int error = file_write_at(
@@ -48,7 +49,7 @@ static void make_file(int fd, const uint8_t *bytes, size_t size)
     if ((bits & NO_FOOTER) == 0) {
         write_frame(fd, &footer, count + 1, true);
     }
-    struct head head = {.numbers = {LSN, count, 1000}};
+    struct head head = {.numbers = {LSN, count, TIME_MS}};
     memcpy(head.kind, "fixkvbak", sizeof head.kind);
     head.numbers[0] += (bits & OTHER_LSN) != 0 ? 1 : 0;
     head.numbers[1] ^= (bits & OTHER_COUNT) != 0 ? UINT64_MAX / 3 : 0;
@@ -59,6 +60,7 @@ static void make_file(int fd, const uint8_t *bytes, size_t size)
 static void check_frame(const struct frame *frame, uint64_t number)
 {
     assert(frame_valid(frame, number));
+    assert(frame->time_ms == TIME_MS);
     assert(frame->message.type == KV_PUT);
     assert(frame->message.value_len <= KV_VALUE_MAX);
     assert(!bytes_all_zero(frame->message.key, KV_KEY_SIZE));
