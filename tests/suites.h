@@ -24,6 +24,7 @@
     X(backup)                                                                  \
     X(storage)                                                                 \
     X(storage_files)                                                           \
+    X(storage_lost)                                                            \
     X(storage_model)                                                           \
     X(storage_moment)                                                          \
     X(storage_threads)                                                         \

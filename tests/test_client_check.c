@@ -458,8 +458,9 @@ static void files_that_contradict_each_other_are_left_alone(void)
     struct stored stored;
     struct backup_writer *writer;
     struct backup_head head = {.count = 0, .time_ms = 1};
+    bool begun;
     make_pair(&stored, &head.lsn);
-    REQUIRE(identity_read(stored.disk.directory, head.identity) == 0);
+    REQUIRE(identity_read(stored.disk.directory, head.identity, &begun) == 0);
     REQUIRE(backup_create(&writer, stored.disk.directory) == 0);
     backup_begin(writer, &head);
     CHECK_OK(backup_finish(writer));

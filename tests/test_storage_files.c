@@ -312,6 +312,18 @@ static void hash_key_is_made_again(void)
     }
 }
 
+/* Nothing is changed where the store is refused, hash.key no more than others.
+ */
+static void hash_key_is_not_made_where_the_store_is_refused(void)
+{
+    struct stored stored;
+    make_store(&stored);
+    disk_cut(&stored.disk, SEGMENT_1, DISK_PAGE);
+    disk_delete(&stored.disk, "hash.key");
+    check_refused(&stored, EUCLEAN, SEGMENT_1);
+    stored_remove(&stored);
+}
+
 static void another_store_s_files_are_refused(void)
 {
     struct stored stored;
@@ -446,6 +458,7 @@ const struct test_case test_storage_files[] = {
     TEST_CASE(a_backup_without_a_log_is_refused),
     TEST_CASE(more_than_the_capacity_is_refused),
     TEST_CASE(hash_key_is_made_again),
+    TEST_CASE(hash_key_is_not_made_where_the_store_is_refused),
     TEST_CASE(another_store_s_files_are_refused),
     TEST_CASE(time_goes_on_behind_a_clock_that_was_ahead),
     TEST_CASE(it_opens_right_or_not_at_all),

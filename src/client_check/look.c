@@ -134,7 +134,10 @@ int look_take(void *context, const struct frame *frames, uint32_t count,
 static int read_log(
     struct look *look, int directory, uint64_t from, char why[WAL_WHY_MAX])
 {
-    struct wal_options options = {.directory = directory};
+    struct wal_options options = {
+        .directory = directory,
+        .begun = look->begun || look->count > 0,
+    };
     struct wal_sink sink = {look_take, look};
     memcpy(options.identity, look->identity, sizeof options.identity);
     options.segment_bytes = WAL_SEGMENT_MIN;
@@ -213,7 +216,7 @@ static int find_identity(
 static bool look_at_identity(struct look *look, int directory)
 {
     uint8_t of_files[WAL_IDENTITY_SIZE];
-    look->key = identity_read(directory, look->identity);
+    look->key = identity_read(directory, look->identity, &look->begun);
     int error = find_identity(look, directory, of_files);
     if (look->key != 0 && error != 0) {
         return false;

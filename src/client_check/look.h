@@ -29,6 +29,7 @@ struct found_backup {
 struct look {
     bool running; /* another process has the directory open */
     int key;      /* of hash.key: 0, -ENOENT, -EUCLEAN, other -errno */
+    bool begun;   /* it says that a log has begun */
     uint8_t identity[WAL_IDENTITY_SIZE];
     struct backup_list list;
     struct found_backup backups[BACKUP_LIST_MAX];

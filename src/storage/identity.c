@@ -2,14 +2,16 @@
  * table's hash.
  *
  *     0   8   "fixkvkey"
- *     8   4   format version, 1
+ *     8   2   format version, 1
+ *     10  2   bit 0: a log has begun; no log at all means that it was lost
  *     12  16  identity of the store, random
  *     28  16  secret, random
  *     44  4   crc32c of the 44 bytes before
  *
  * No data depends on the secret (only cursors of a SCAN under way do), so a
  * file that is lost or damaged is made anew, with the identity that backups
- * and log have. */
+ * and log have: once the store has opened, so that one that is refused is left
+ * as it was. */
 #include "storage/identity.h"
 #include "storage/state.h"
 
@@ -22,11 +24,12 @@
 #define KEY_FILE "hash.key"
 #define KEY_FILE_NEW "hash.key-new"
 
-enum { KEY_VERSION = 1 };
+enum { KEY_VERSION = 1, KEY_BEGUN = 1 /* flag */ };
 
 struct key_file {
     char magic[8];
-    uint32_t version;
+    uint16_t version;
+    uint16_t flags;
     uint8_t identity[WAL_IDENTITY_SIZE];
     uint8_t secret[SIPHASH_SECRET_SIZE];
     uint32_t crc;
@@ -59,10 +62,12 @@ static int read_key(int directory, struct key_file *key)
     return valid ? 0 : -EUCLEAN;
 }
 
-int identity_read(int directory, uint8_t identity[HEAD_IDENTITY_SIZE])
+int identity_read(
+    int directory, uint8_t identity[HEAD_IDENTITY_SIZE], bool *begun)
 {
     struct key_file key;
     int error = read_key(directory, &key);
+    *begun = error == 0 && (key.flags & KEY_BEGUN) != 0;
     if (error == 0) {
         memcpy(identity, key.identity, sizeof key.identity);
     }
@@ -116,7 +121,8 @@ static int find_identity(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
 
 int identity_find(int directory, uint8_t identity[WAL_IDENTITY_SIZE])
 {
-    int error = identity_read(directory, identity);
+    bool begun;
+    int error = identity_read(directory, identity, &begun);
     return error == -ENOENT || error == -EUCLEAN
                ? find_identity(directory, identity)
                : error;
@@ -135,20 +141,48 @@ static int make_key(struct storage *storage, struct key_file *key, bool damaged)
     if (error == 0) {
         error = file_random(key->secret, sizeof key->secret);
     }
-    return error != 0 ? error : write_key(storage->directory, key);
+    return error;
+}
+
+int identity_keep(struct storage *storage,
+    const uint8_t secret[SIPHASH_SECRET_SIZE], char why[STORAGE_WHY_MAX])
+{
+    struct key_file key = {.flags = storage->begun ? KEY_BEGUN : 0};
+    memcpy(key.identity, storage->identity, sizeof key.identity);
+    memcpy(key.secret, secret, sizeof key.secret);
+    int error = storage->key_kept ? 0 : write_key(storage->directory, &key);
+    if (error != 0) {
+        snprintf(why, STORAGE_WHY_MAX, "cannot write %s in %s: %s", KEY_FILE,
+            storage->options.directory, strerror(-error));
+    }
+    return error;
+}
+
+int identity_note_log(struct storage *storage)
+{
+    struct key_file key;
+    int error = read_key(storage->directory, &key);
+    if (error == 0) {
+        key.flags |= KEY_BEGUN;
+        error = write_key(storage->directory, &key);
+    }
+    storage->begun = error == 0;
+    return error;
 }
 
 int identity_open(struct storage *storage, uint8_t secret[SIPHASH_SECRET_SIZE],
     char why[STORAGE_WHY_MAX])
 {
-    struct key_file key = {.version = 0};
+    struct key_file key = {.flags = 0};
     int error = read_key(storage->directory, &key);
+    storage->key_kept = error == 0;
+    storage->begun = error == 0 && (key.flags & KEY_BEGUN) != 0;
     if (error == -ENOENT || error == -EUCLEAN) {
         error = make_key(storage, &key, error == -EUCLEAN);
     }
     if (error != 0) {
-        snprintf(why, STORAGE_WHY_MAX, "cannot read or make %s in %s: %s",
-            KEY_FILE, storage->options.directory, strerror(-error));
+        snprintf(why, STORAGE_WHY_MAX, "cannot read %s in %s: %s", KEY_FILE,
+            storage->options.directory, strerror(-error));
         return error;
     }
     memcpy(storage->identity, key.identity, sizeof storage->identity);

@@ -14,6 +14,7 @@
 enum {
     SYNC_INTERVAL_MS = 1000,
     PREPARE_RETRY_MS = 1000,
+    NOTE_RETRY_MS = 60000,
     SWEEP_BUCKETS = 16384, /* looked at in one tick */
     OUTGROWN_SHARE = 2     /* of a backup's size, that the log may reach */
 };
@@ -23,6 +24,7 @@ struct keeper {
     int64_t now_ms; /* steady */
     int64_t sync_ms;
     int64_t prepare_ms;
+    int64_t note_ms; /* when to try, at the earliest */
     int64_t backup_ms;
     bool prepare_failed;
 };
@@ -50,6 +52,33 @@ static void sync_log(struct keeper *keeper)
         storage_fail(storage, "the sync of the log", error);
     } else {
         commit_mark(storage);
+    }
+}
+
+/* Once in a store's life: from then on a directory without a log has lost it.
+ * The log is durable first, or a loss of power might take it and leave the
+ * note; with none nobody else syncs it. */
+static void note_log(struct keeper *keeper)
+{
+    struct storage *storage = keeper->storage;
+    struct wal_figures log;
+    wal_figures(storage->wal, &log);
+    bool none = storage->options.sync == KV_SYNC_NONE;
+    if (storage->begun || log.segments == 0 || (log.durable == 0 && !none) ||
+        keeper->now_ms < keeper->note_ms) {
+        return;
+    }
+    keeper->note_ms = keeper->now_ms + NOTE_RETRY_MS;
+    int error = log.durable == 0 ? wal_sync(storage->wal) : 0;
+    if (error != 0) {
+        storage_fail(storage, "the sync of the log", error);
+        return;
+    }
+    error = identity_note_log(storage);
+    if (error != 0) {
+        diag_line(storage->options.diag,
+            "storage: cannot note in hash.key that there is a log: %s",
+            strerror(-error));
     }
 }
 
@@ -288,6 +317,7 @@ static void *keeper_run(void *context)
         if (storage->wal != NULL) {
             prepare_log(&keeper);
             sync_log(&keeper);
+            note_log(&keeper);
             back_up(&keeper);
         }
     } while (wait_for_tick(storage));

@@ -197,6 +197,12 @@ int load_newest(struct storage *storage, struct recovery *recovery,
             recovery->damaged++;
             why[0] = '\0';
             error = 0;
+        } else if (error != -ENOSPC) {
+            char reason[BACKUP_WHY_MAX];
+            memcpy(reason, why, sizeof reason);
+            snprintf(why, STORAGE_WHY_MAX,
+                "the backup of LSN %" PRIu64 " in %s: %.300s", lsn,
+                storage->options.directory, reason);
         }
     }
     free(list);

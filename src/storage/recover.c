@@ -140,7 +140,8 @@ static int replay_take(void *context, const struct frame *frames,
     return recovery->stopped ? WAL_ENOUGH : 0;
 }
 
-/* append: and opens the log for appending. */
+/* append: and opens the log for appending.  Where there are backups, valid or
+ * not, there was a log. */
 static int replay_log(struct storage *storage, struct recovery *recovery,
     bool append, char why[STORAGE_WHY_MAX])
 {
@@ -149,6 +150,7 @@ static int replay_log(struct storage *storage, struct recovery *recovery,
     struct wal_options options = {
         .directory = storage->directory,
         .segment_bytes = storage->options.segment_bytes,
+        .begun = storage->begun || recovery->from > 0 || recovery->damaged > 0,
         .always = storage->options.sync == KV_SYNC_ALWAYS,
         .diag = storage->options.diag,
     };
@@ -179,7 +181,7 @@ static int replay_log(struct storage *storage, struct recovery *recovery,
             end.lsn, end.cut_frames);
     }
     storage->figures.recovery_frames = end.frames;
-    return end.segments == 0 && from > 0 ? -ENOENT : 0;
+    return 0;
 }
 
 /* Where the moment is that of the backup itself, the log is not asked. */
@@ -191,14 +193,12 @@ static int fill_table(struct storage *storage, struct recovery *recovery,
     storage->applied_lsn = from;
     if (error == 0 && from < recovery->until.lsn) {
         error = replay_log(storage, recovery, append, why);
-        bool lost = error == 0 && recovery->damaged > 0 && from == 0 &&
-                    storage->applied_lsn == 0;
-        if (error == -ENOENT || lost) {
+        if (error == 0 && recovery->damaged > 0 && from == 0 &&
+            storage->applied_lsn == 0) {
             snprintf(why, STORAGE_WHY_MAX,
-                "%s holds %s, but no log: what was written after it is "
-                "missing; put the files log-* back",
-                storage->options.directory,
-                from > 0 ? "a backup" : "only damaged backups");
+                "%s holds only damaged backups, and an empty log: put the "
+                "files back from a copy of the directory",
+                storage->options.directory);
             error = -EUCLEAN;
         }
     }

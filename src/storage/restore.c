@@ -85,6 +85,9 @@ static int make_files(struct storage *storage, char why[STORAGE_WHY_MAX])
     struct backup_head head;
     int error = identity_open(storage, secret, why);
     if (error == 0) {
+        error = identity_keep(storage, secret, why);
+    }
+    if (error == 0) {
         error = make_log(storage, why);
     }
     if (error == 0 && storage->applied_lsn > 0) {

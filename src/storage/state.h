@@ -68,6 +68,8 @@ struct storage {
     struct storage_options options;
     int directory; /* -1: memory alone */
     int lock_fd;
+    bool key_kept; /* hash.key was read */
+    bool begun;    /* it says that a log has begun */
     uint8_t identity[WAL_IDENTITY_SIZE];
     struct table *table;
     struct wal *wal; /* NULL: memory alone */
@@ -214,6 +216,12 @@ int storage_recover_at(struct storage *storage,
 
 /* ---- identity.c ---------------------------------------------------------- */
 
+/* Writes hash.key if identity_open had to make it.  0 or -errno. */
+int identity_keep(struct storage *storage,
+    const uint8_t secret[SIPHASH_SECRET_SIZE], char why[STORAGE_WHY_MAX]);
+/* Notes in hash.key that there is a log, which must be durable.  0 or -errno.
+ */
+int identity_note_log(struct storage *storage);
 /* Reads the store's identity and the secret of its hash, or makes them. */
 int identity_open(struct storage *storage, uint8_t secret[SIPHASH_SECRET_SIZE],
     char why[STORAGE_WHY_MAX]);

@@ -165,6 +165,9 @@ static int fill(struct storage *storage, char why[STORAGE_WHY_MAX])
     }
     if (error == 0 && storage->options.directory != NULL) {
         error = storage_recover(storage, why);
+        if (error == 0) {
+            error = identity_keep(storage, secret, why);
+        }
     }
     if (error == 0) {
         figures_update_locked(storage, 0);
@@ -337,6 +340,10 @@ int storage_close(struct storage *storage, bool backup)
         if (unsynced != 0) {
             diag_line(storage->options.diag,
                 "storage: the sync of the log failed: %s", strerror(-unsynced));
+        }
+        if (unsynced == 0 && !storage->begun && log.segments > 0) {
+            /* If this fails, the next one who opens it does it. */
+            (void)identity_note_log(storage);
         }
         error = error != 0 ? error : unsynced;
     }

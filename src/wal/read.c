@@ -256,7 +256,11 @@ static int part_unwritten(struct reader *reader, const struct part *part)
     struct part before;
     reader->ended = true;
     if (part->index == 0) {
-        return 0;
+        return !reader->options->begun
+                   ? 0
+                   : damage(reader,
+                         "%s: its head is gone, and the log begins there",
+                         part->name);
     }
     int error = part_open(reader, part->index - 1, &before);
     if (error != 0) {
@@ -327,11 +331,57 @@ static int read_part(struct reader *reader, uint32_t *index, bool *last)
     return error;
 }
 
+/* Number of the segment in which lsn stands, or of the first. */
+static uint32_t segment_of(const struct segment_list *list, uint64_t lsn)
+{
+    uint32_t index = list->count - 1;
+    while (index > 0 && list->first_lsns[index] > lsn) {
+        index--;
+    }
+    return index;
+}
+
+/* Nothing was read, so the log ends before a backup or with it.  It was durable
+ * up to from when the backup was written: one that ends before is of an earlier
+ * time.  A frame that is damaged may have stood there: the backup has it. */
+static int check_from(struct reader *reader, uint64_t from)
+{
+    struct part part;
+    struct frame frame = {.lsn = 0};
+    uint32_t index = segment_of(&reader->list, from + 1);
+    uint64_t first_lsn = reader->list.first_lsns[index];
+    if (first_lsn > from) {
+        return 0;
+    }
+    int error = part_open(reader, index, &part);
+    if (error != 0) {
+        return error;
+    }
+    int64_t got = file_read_at(
+        part.fd, &frame, sizeof frame, segment_offset(first_lsn, from));
+    file_close(part.fd);
+    if (got < 0) {
+        return failed(reader, part.name, (int)got);
+    }
+    bool none = got < FRAME_SIZE ||
+                bytes_all_zero((void *)&frame, FRAME_SIZE) ||
+                (frame.lsn != from && frame.crc == frame_crc(&frame));
+    return !none ? 0
+                 : damage(reader,
+                       "%s: it ends before LSN %" PRIu64 " at offset %" PRIu64
+                       ", which a backup holds: it is of an earlier time",
+                       part.name, from, segment_offset(first_lsn, from));
+}
+
 static int read_all(struct reader *reader, uint64_t from)
 {
     const struct segment_list *list = &reader->list;
     if (list->count == 0) {
-        return 0;
+        return !reader->options->begun
+                   ? 0
+                   : damage(reader,
+                         "there is no log, but there was one: what was "
+                         "written to it is missing; put the files log-* back");
     }
     if (list->first_lsns[0] > from + 1) {
         return damage(reader,
@@ -339,10 +389,7 @@ static int read_all(struct reader *reader, uint64_t from)
             " is missing: the log begins with LSN %" PRIu64,
             from + 1, list->first_lsns[0]);
     }
-    uint32_t index = list->count - 1;
-    while (list->first_lsns[index] > from + 1) {
-        index--;
-    }
+    uint32_t index = segment_of(list, from + 1);
     bool last = false;
     int error = segment_room(reader->options->directory,
         list->first_lsns[list->count - 1], &reader->end->room_lsn);
@@ -352,7 +399,8 @@ static int read_all(struct reader *reader, uint64_t from)
     for (; error == 0 && !last; index++) {
         error = read_part(reader, &index, &last);
     }
-    return error;
+    return error == 0 && reader->end->frames == 0 ? check_from(reader, from)
+                                                  : error;
 }
 
 int wal_read(const struct wal_options *options, uint64_t from,

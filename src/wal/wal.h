@@ -25,7 +25,9 @@
  *     whose last frame is not there.
  *  2. If a valid mark behind that end, or the head of a later segment, says
  *     that a frame at or behind it was durable, that is damage: refused.
- *  3. Otherwise what is behind the end was never acknowledged as durable: it is
+ *  3. If it is read from behind a backup, and holds nothing where the backup's
+ *     last frame stood, it is of an earlier time: refused.
+ *  4. Otherwise what is behind the end was never acknowledged as durable: it is
  *     cut off, and the cut is synced, before anything is appended. */
 #ifndef WAL_H
 #define WAL_H
@@ -51,6 +53,7 @@ struct wal_options {
     int directory; /* an open descriptor, the caller's */
     uint8_t identity[WAL_IDENTITY_SIZE];
     uint64_t segment_bytes;
+    bool begun;  /* a log is known to have begun: none at all is damage */
     bool always; /* every group is synced: new segments are written over once
                     before use, and durable before the first frame */
     struct diag *diag;
