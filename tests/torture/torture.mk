@@ -8,3 +8,11 @@ $(BUILD)/torture/%.so: tests/torture/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(filter-out -fsanitize=% --coverage,$(CFLAGS)) \
 		-fPIC -shared -o $@ $<
+TORTURE_PROGRAMS += $(BUILD)/torture/damage
+
+$(BUILD)/torture/damage: $(call test_object,torture/damage \
+		torture/damage_cases torture/damage_files \
+		torture/damage_history torture/damage_image \
+		torture/damage_open torture/damage_world \
+		crash_server support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
