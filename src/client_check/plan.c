@@ -179,16 +179,36 @@ static int plan_cut(struct plan *plan, uint32_t index)
     return status;
 }
 
-static int plan_log(struct plan *plan, uint64_t oldest)
+/* Sets *index to the segment that the log ends in: to none if it ends before
+ * the backup that the sound run begins with, since one of an earlier time is
+ * refused. */
+static int find_last(struct plan *plan, struct look *look, uint32_t *index)
+{
+    char why[WAL_WHY_MAX];
+    const struct wal_sink sink = {look_take, look};
+    uint64_t last = plan->lsn;
+    *index = salvage_find(&plan->salvage, plan->lsn + 1);
+    if (!plan->cut || plan->lsn == 0 || plan->lsn > look->newest) {
+        return 0;
+    }
+    if (salvage_reach(&plan->salvage, plan->lsn - 1, &sink, &last, why) != 0) {
+        return refuse(plan, why);
+    }
+    *index = last < plan->lsn ? plan->salvage.count : *index;
+    return 0;
+}
+
+static int plan_log(struct plan *plan, struct look *look, uint64_t oldest)
 {
     const struct salvage *salvage = &plan->salvage;
-    uint32_t index = salvage_find(salvage, plan->lsn + 1);
+    uint32_t index;
     uint32_t from = salvage_find(salvage, oldest + 1);
-    int status = 0;
+    int status = find_last(plan, look, &index);
     for (uint32_t i = 0; i < salvage->strange_count && status == 0; i++) {
         status = set_aside(plan, salvage->strange[i].name);
     }
-    for (uint32_t i = from; i < index && status == 0; i++) {
+    for (uint32_t i = from; i < index && index < salvage->count && status == 0;
+         i++) {
         if (misleads(salvage, i)) {
             status = add(plan, ACTION_REPLACE, salvage->segments[i].name, i);
         }
@@ -240,7 +260,7 @@ int plan_make(struct plan *plan, struct look *look)
         status = plan_backups(plan, look, &oldest);
     }
     if (status == 0) {
-        status = plan_log(plan, oldest);
+        status = plan_log(plan, look, oldest);
     }
     if (status == 0 && plan->count == 0) {
         status = refuse(plan,
