@@ -161,6 +161,18 @@ static void a_span_is_answered_in_order(void)
     served_end(&served);
 }
 
+/* Waits until the committer has all that was handed to it. */
+static void await_taken(struct served *served)
+{
+    struct storage *storage = served->storage;
+    uint32_t queued = UINT32_MAX;
+    while (queued > 0) {
+        CHECK_INT(pthread_mutex_lock(&storage->queue), 0);
+        queued = storage->queued_commits;
+        CHECK_INT(pthread_mutex_unlock(&storage->queue), 0);
+    }
+}
+
 /* However many write, one bundle is left for those who read; and what the
  * committer gives back late is given back to nobody. */
 static void one_bundle_is_left_for_reads(void)
@@ -179,6 +191,9 @@ static void one_bundle_is_left_for_reads(void)
         writers[i] = served_dial(&served);
         put(writers[i], key, "1");
         await_requests(reader, &asked, i + 1);
+        if (i == 0) {
+            await_taken(&served);
+        }
     }
     check_get(reader, "here", "before");
     check_busy(writers[MANY - 1], "63 batches wait for it");
