@@ -26,15 +26,22 @@ enum {
     DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC
 };
 
-/* A pipe that has the name of a file must not keep whoever opens it: reading it
- * fails then. */
-static int open_at(int directory, const char *name, int flags)
+static int open_once(int directory, const char *name, int flags)
 {
     int fd;
     do {
-        fd = openat(directory, name, flags | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
+        fd = openat(directory, name, flags | O_CLOEXEC, FILE_MODE);
     } while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
+}
+
+/* A pipe that has the name of a file must not keep whoever opens it: reading it
+ * fails then.  Who holds a lease on a file, such as a server of network drives,
+ * is waited for: he has to give way. */
+static int open_at(int directory, const char *name, int flags)
+{
+    int fd = open_once(directory, name, flags | O_NONBLOCK);
+    return fd == -EWOULDBLOCK ? open_once(directory, name, flags) : fd;
 }
 
 int file_open_directory(const char *path, bool create)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -112,6 +113,33 @@ static void a_pipe_does_not_keep_anybody(void)
     CHECK_ERRNO(file_read_at(fd, &byte, 1, 0), ESPIPE);
     file_close(fd);
     (void)alarm(0);
+    tear_down(&fixture);
+}
+
+/* A server of network drives holds one; it gives way when it is told to. */
+static void a_lease_is_waited_for(void)
+{
+    struct fixture fixture;
+    sigset_t broken;
+    int signal;
+    int status = 0;
+    set_up(&fixture);
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGIO);
+    int fd = file_create(fixture.directory, "file");
+    REQUIRE(fd >= 0 && sigprocmask(SIG_BLOCK, &broken, NULL) == 0);
+    REQUIRE(fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
+    (void)alarm(PIPE_SECONDS);
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(file_open_read(fixture.directory, "file") >= 0 ? 0 : 1);
+    }
+    REQUIRE(pid > 0 && sigwait(&broken, &signal) == 0);
+    CHECK(fcntl(fd, F_SETLEASE, F_UNLCK) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(status, 0);
+    (void)alarm(0);
+    file_close(fd);
     tear_down(&fixture);
 }
 
@@ -384,6 +412,7 @@ const struct test_case test_file[] = {
     TEST_CASE(a_directory_that_cannot_be_says_why),
     TEST_CASE(the_lock_is_held_until_closed),
     TEST_CASE(a_pipe_does_not_keep_anybody),
+    TEST_CASE(a_lease_is_waited_for),
     TEST_CASE(open_does_not_make_and_create_cuts),
     TEST_CASE(files_belong_to_their_owner_alone),
     TEST_CASE(what_is_written_is_read),
