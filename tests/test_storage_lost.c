@@ -1,5 +1,6 @@
-/* test_storage_lost.c: a data directory whose log is gone, or of an earlier
- * time: what tells so, and that nothing is shown as if it were all. */
+/* test_storage_lost.c: a data directory whose log, or the end of it, is gone,
+ * or of an earlier time: what tells so, and that nothing is shown as if it were
+ * all. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -99,9 +100,35 @@ static void a_backup_that_cannot_be_read_is_named(void)
     stored_remove(&stored);
 }
 
+/* After a while without writes the mark that tells of the last one is durable
+ * too: what is damaged then is not taken for torn, not even after a loss of
+ * power. */
+static void the_last_write_is_not_taken_for_torn(void)
+{
+    enum { LIMIT_MS = 20000 };
+    struct stored stored;
+    struct stats stats;
+    uint64_t count = 0;
+    stored_make(&stored, KV_SYNC_ALWAYS);
+    REQUIRE(stored_open(&stored) == 0);
+    put_next(&stored, &count, 1);
+    int64_t limit_ms = clock_steady_ms() + LIMIT_MS;
+    do {
+        REQUIRE(clock_steady_ms() < limit_ms);
+        stored_stats(&stored, &stats);
+    } while (stats.lsn_durable < count + 1);
+    struct stored image;
+    stored_crash(&stored, &image);
+    disk_flip(&image.disk, SEGMENT_1, DISK_PAGE + 100, 1);
+    check_refused(&image, EUCLEAN, "LSN 1 at offset 4096 is damaged");
+    stored_remove(&image);
+    stored_remove(&stored);
+}
+
 const struct test_case test_storage_lost[] = {
     TEST_CASE(a_log_of_an_earlier_time_is_refused),
     TEST_CASE(a_log_that_is_lost_is_missed),
     TEST_CASE(a_backup_that_cannot_be_read_is_named),
+    TEST_CASE(the_last_write_is_not_taken_for_torn),
     TEST_END,
 };

@@ -320,17 +320,20 @@ void commit_group(struct storage *storage, struct batch *batches)
     }
 }
 
-void commit_mark(struct storage *storage)
+bool commit_mark(struct storage *storage)
 {
+    bool written = false;
     lock(&storage->commit);
     if (storage->wal != NULL && !storage->broken &&
         wal_mark_due(storage->wal) && wal_reserve(storage->wal, 0) == 0) {
         wal_mark(storage->wal, commit_time_locked(storage));
-        if (wal_write(storage->wal) == 0) {
+        written = wal_write(storage->wal) == 0;
+        if (written) {
             storage->applied_lsn = wal_next_lsn(storage->wal) - 1;
         }
     }
     unlock(&storage->commit);
+    return written;
 }
 
 /* ---- Batches ------------------------------------------------------------- */

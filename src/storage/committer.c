@@ -113,6 +113,17 @@ static bool stops(struct storage *storage)
     return stops;
 }
 
+/* Nobody wrote for a while: the last group gets its mark, and the mark its
+ * sync, so that not even a loss of power can make damage to that group look
+ * like a write that was torn. */
+static void mark_silence(struct storage *storage)
+{
+    int error = commit_mark(storage) ? wal_sync(storage->wal) : 0;
+    if (error != 0) {
+        storage_fail(storage, "the sync of the log", error);
+    }
+}
+
 static void *committer_run(void *context)
 {
     struct storage *storage = context;
@@ -122,7 +133,7 @@ static void *committer_run(void *context)
         struct batch *batch = next_group(storage, &pace, &commits);
         stall_begin(storage);
         if (batch == NULL) {
-            commit_mark(storage);
+            mark_silence(storage);
             stall_end(storage);
             continue;
         }

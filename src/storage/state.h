@@ -144,8 +144,9 @@ bool committer_withdraw(struct storage *storage, struct batch *batch);
 /* Plans, writes, syncs where every group is synced, publishes and answers the
  * batches, which hang together by next. */
 void commit_group(struct storage *storage, struct batch *batches);
-/* Writes a mark, if one is due, in the modes where nobody else does. */
-void commit_mark(struct storage *storage);
+/* Writes a mark, if one is due and no group is at hand that could bring it; it
+ * is not synced.  True if so. */
+bool commit_mark(struct storage *storage);
 /* Answers, with status and why, what may write or belongs to a chain; plain
  * reads that still have their arguments are executed in the view. */
 void commit_refuse(
