@@ -127,10 +127,13 @@ coverage: ## line and branch coverage of all tests, by file and in total
 	$(call variant,coverage,$(COVERAGE_FLAGS)) $(COVERED_STAGES)
 	@tests/coverage $(BUILD)/coverage
 
-fuzz: ## each fuzzer for FUZZ_SECONDS=60 seconds with clang's libFuzzer
-	@tests/dependencies build clang fuzz
+fuzz-variant:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
 		CFLAGS='$(FUZZ_FLAGS)' fuzz-programs
+
+fuzz: ## each fuzzer for FUZZ_SECONDS=60 seconds with clang's libFuzzer
+	@tests/dependencies build clang fuzz
+	@$(MAKE) --no-print-directory fuzz-variant
 	@BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZERS)
 
 torture: all test-programs ## what it survives, at length (ROWS="kill ..." for some)
@@ -171,6 +174,6 @@ help: ## this list
 
 -include $(shell find $(BUILD)/tests -name '*.d' 2>/dev/null)
 
-.PHONY: test test-programs fuzz-programs unit asan tsan valgrind helgrind \
+.PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
 	help

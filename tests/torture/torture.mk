@@ -16,3 +16,12 @@ $(BUILD)/torture/damage: $(call test_object,torture/damage \
 		torture/damage_open torture/damage_world \
 		crash_server support) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
+
+# A fuzzer's entrance, fed with changed copies of its corpus.
+MUTATED := wire wal backup
+TORTURE_PROGRAMS += $(MUTATED:%=$(BUILD)/torture/mutate-%)
+
+$(BUILD)/torture/mutate-%: $(BUILD)/tests/fuzz/fuzz_%.o \
+		$(call test_object,torture/mutate support) \
+		$(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
