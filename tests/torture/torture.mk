@@ -25,3 +25,15 @@ $(BUILD)/torture/mutate-%: $(BUILD)/tests/fuzz/fuzz_%.o \
 		$(call test_object,torture/mutate support) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
+
+TORTURE_PROGRAMS += $(BUILD)/torture/clock_frames \
+	$(BUILD)/torture/preload_clock.so
+
+$(BUILD)/torture/clock_frames: $(call test_object,torture/clock_frames \
+		torture/damage_history torture/damage_image \
+		torture/damage_world support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/preload_clock.so: tests/torture/preload_clock.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) -fPIC -shared -o $@ $<
