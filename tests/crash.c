@@ -4,13 +4,15 @@
  *     crash [--seed N] [--build DIR] [ROUNDS]
  *
  * A round: connections write while backups are asked for and segments of the
- * log change; after a random time SIGKILL; sometimes once more amid recovery;
- * restart; all records are compared with the journals of the connections, the
- * count with them and with a scan.  The next round goes on with the same
- * directory, now and then with a new one.  KV_SYNC changes from round to round:
- * a process that is killed loses nothing in any of them, since the kernel has
- * what was written.  The last line is "N passed, N failed", in rounds; the
- * directory of a round that failed is kept. */
+ * log change; SIGKILL, at a random time, or amid a backup, or amid the change
+ * to another segment; sometimes once more amid recovery; restart; all records
+ * are compared with the journals of the connections, the count with them and
+ * with a scan.  How often each was really hit is counted, by what is left of
+ * it.  The next round goes on with the same directory, now and then with a new
+ * one.  KV_SYNC changes from round to round: a process that is killed loses
+ * nothing in any of them, since the kernel has what was written.  The last line
+ * is "N passed, N failed", in rounds; the directory of a round that failed is
+ * kept. */
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -23,16 +25,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "crash_aim.h"
 #include "crash_server.h"
 #include "crash_writer.h"
 
 enum {
-    ROUNDS = 30,
+    ROUNDS = 30, /* enough to hit all that is aimed at */
     WRITERS = 4,
     NEW_EVERY = 8, /* rounds with one directory */
     EXIT_USAGE = 2,
     RUN_MS_MAX = 400,  /* before a server that writes is killed */
     START_MS_MAX = 12, /* before one that starts is */
+    AIM_MS_MAX = 4000, /* to wait for what is aimed at */
+    LATER_MS_MAX = 4,  /* once a backup has begun */
+    SYNCS = 3,
     CLIENT_MS = 60000
 };
 
@@ -46,10 +53,12 @@ struct test {
     struct crash_settings settings;
     struct crash_server server;
     struct crash_writer *writers;
+    uint32_t sync;         /* of those in syncs, the server's now */
+    uint64_t kills[SYNCS]; /* of one that writes */
+    uint64_t amid[CRASH_AIMS];
     uint64_t acknowledged;
     uint64_t backups; /* answered */
-    uint64_t killed_at_start;
-    bool complained; /* in this round */
+    bool complained;  /* in this round */
 };
 
 static void complain(struct test *test, const char *what, const char *more)
@@ -118,11 +127,60 @@ static void *ask_for_backups(void *context)
     return NULL;
 }
 
-static void write_and_kill(struct test *test)
+/* Stops the server where what is aimed at begins, or a bit later, and looks; if
+ * it is over already, lets it go on to the next. */
+static void await_moment(
+    struct test *test, struct crash_watch *watch, enum crash_aim aim)
 {
+    int64_t until_ms = clock_steady_ms() + AIM_MS_MAX;
+    int64_t left_ms = AIM_MS_MAX;
+    bool amid = false;
+    while (!amid && left_ms > 0 && crash_watch_await(watch, aim, left_ms)) {
+        /* The change to another segment is over at once. */
+        (void)crash_server_listen(&test->server,
+            aim == CRASH_SEGMENT
+                ? 0
+                : (int64_t)test_random_below(&test->random, LATER_MS_MAX));
+        (void)kill(test->server.pid, SIGSTOP);
+        amid = crash_was_amid(test->directory.path, aim);
+        if (!amid) {
+            (void)kill(test->server.pid, SIGCONT);
+        }
+        left_ms = until_ms - clock_steady_ms();
+    }
+}
+
+/* Lets the server live until it is to be killed. */
+static void let_live(
+    struct test *test, struct crash_watch *watch, enum crash_aim aim)
+{
+    int64_t wait_ms = (int64_t)test_random_below(&test->random, RUN_MS_MAX);
+    if (aim != CRASH_ANY_TIME) {
+        await_moment(test, watch, aim);
+    } else if (!crash_server_listen(&test->server, wait_ms)) {
+        complain(test, "ended by itself", test->server.said);
+    }
+}
+
+static void note_kill(struct test *test)
+{
+    test->kills[test->sync]++;
+    for (int aim = 0; aim < CRASH_AIMS; aim++) {
+        test->amid[aim] +=
+            crash_was_amid(test->directory.path, (enum crash_aim)aim) ? 1 : 0;
+    }
+}
+
+static void write_and_kill(struct test *test, enum crash_aim aim)
+{
+    struct crash_watch watch;
     struct task tasks[WRITERS + 1];
     pthread_t threads[WRITERS + 1];
-    uint32_t count = WRITERS + (uint32_t)test_random_below(&test->random, 2);
+    bool asks = aim == CRASH_BACKUP || test_random_once_in(&test->random, 2);
+    uint32_t count = WRITERS + (asks ? 1 : 0);
+    if (!crash_watch_begin(&watch, test->directory.path)) {
+        complain(test, "cannot watch", strerror(errno));
+    }
     for (uint32_t i = 0; i < count; i++) {
         tasks[i] = (struct task){.port = test->server.port};
         tasks[i].writer = i < WRITERS ? &test->writers[i] : NULL;
@@ -130,11 +188,10 @@ static void write_and_kill(struct test *test)
             i < WRITERS ? write_cells : ask_for_backups, &tasks[i]);
         assert(error == 0);
     }
-    int64_t wait_ms = (int64_t)test_random_below(&test->random, RUN_MS_MAX);
-    if (!crash_server_listen(&test->server, wait_ms)) {
-        complain(test, "ended by itself", test->server.said);
-    }
+    let_live(test, &watch, aim);
+    crash_watch_end(&watch);
     end(test, SIGKILL);
+    note_kill(test);
     for (uint32_t i = 0; i < count; i++) {
         int error = pthread_join(threads[i], NULL);
         assert(error == 0);
@@ -264,36 +321,85 @@ static void change_directory(struct test *test)
     (void)await(test);
 }
 
+static const char *const syncs[SYNCS] = {"always", "everysec", "none"};
+
 static void choose_settings(struct test *test, uint64_t round)
 {
-    static const char *const syncs[] = {"always", "everysec", "none"};
     static const char *const segments[] = {"2M", "2M", "5M"};
-    test->settings.sync = syncs[round % 3];
+    test->sync = (uint32_t)(round % SYNCS);
+    test->settings.sync = syncs[test->sync];
     test->settings.segment = segments[test_random_below(&test->random, 3)];
+}
+
+/* Kills a server that starts, as soon as it reads its log, or a bit later. */
+static void start_and_kill(struct test *test)
+{
+    struct crash_watch watch;
+    if (!crash_watch_begin(&watch, test->directory.path)) {
+        complain(test, "cannot watch", strerror(errno));
+    }
+    start(test);
+    (void)crash_watch_await(&watch, CRASH_RECOVERY, AIM_MS_MAX);
+    crash_watch_end(&watch);
+    int64_t wait_ms =
+        test_random_once_in(&test->random, 2)
+            ? 0
+            : (int64_t)test_random_below(&test->random, START_MS_MAX);
+    if (!crash_server_listen(&test->server, wait_ms)) {
+        complain(test, "does not start", test->server.said);
+    }
+    end(test, SIGKILL);
+    test->amid[CRASH_RECOVERY] +=
+        strstr(test->server.said, "ready: ") == NULL ? 1 : 0;
+}
+
+/* The aims change with the ways to sync, so that each meets each. */
+static enum crash_aim choose_aim(uint64_t round)
+{
+    static const enum crash_aim aims[] = {
+        CRASH_ANY_TIME, CRASH_BACKUP, CRASH_SEGMENT};
+    return aims[round / SYNCS % (sizeof aims / sizeof aims[0])];
 }
 
 static void run_round(struct test *test, uint64_t round)
 {
     test->complained = false;
-    write_and_kill(test);
+    write_and_kill(test, choose_aim(round));
     choose_settings(test, round);
     if (test_random_once_in(&test->random, 4)) {
         check_files(test);
     }
-    start(test);
     while (!test->complained && test_random_once_in(&test->random, 3)) {
-        int64_t wait_ms =
-            (int64_t)test_random_below(&test->random, START_MS_MAX);
-        if (!crash_server_listen(&test->server, wait_ms)) {
-            complain(test, "does not start", test->server.said);
-        }
-        end(test, SIGKILL);
-        test->killed_at_start++;
-        start(test);
+        start_and_kill(test);
     }
+    start(test);
     if (!test->complained && await(test)) {
         check(test);
     }
+}
+
+/* False if something was never hit, however often it was aimed at. */
+static bool report(const struct test *test, uint64_t rounds, uint64_t passed)
+{
+    bool all = true;
+    (void)printf("figure: %" PRIu64 " rounds", rounds);
+    for (uint32_t i = 0; i < SYNCS; i++) {
+        (void)printf(", %s %" PRIu64, syncs[i], test->kills[i]);
+    }
+    (void)printf("\nfigure: killed amid a backup %" PRIu64
+                 ", a change of segments %" PRIu64 ", recovery %" PRIu64 "\n",
+        test->amid[CRASH_BACKUP], test->amid[CRASH_SEGMENT],
+        test->amid[CRASH_RECOVERY]);
+    (void)printf("figure: %" PRIu64 " requests acknowledged, %" PRIu64
+                 " backups; rounds that lost something: %" PRIu64 "\n",
+        test->acknowledged, test->backups, rounds - passed);
+    for (int aim = CRASH_BACKUP; aim < CRASH_AIMS; aim++) {
+        all = all && (rounds < ROUNDS || test->amid[aim] > 0);
+    }
+    if (!all) {
+        (void)printf("one of these was never hit\n");
+    }
+    return all;
 }
 
 /* True if all passed. */
@@ -320,9 +426,7 @@ static bool run_rounds(struct test *test, uint64_t rounds)
         end(test, SIGTERM);
         passed -= test->complained && passed > 0 ? 1 : 0;
     }
-    (void)printf("%" PRIu64 " requests acknowledged, %" PRIu64
-                 " backups, killed at the start %" PRIu64 " times\n",
-        test->acknowledged, test->backups, test->killed_at_start);
+    passed -= !report(test, rounds, passed) && passed > 0 ? 1 : 0;
     if (passed == rounds && !test_directory_remove(&test->parent)) {
         (void)printf("%s is left\n", test->parent.path);
     }

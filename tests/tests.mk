@@ -54,7 +54,7 @@ $(BUILD)/tests/faults: $(call test_object,faults faults_calls faults_disk \
 	$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST) $(WRAPPED:%=-Wl,--wrap=%)
 
-$(BUILD)/tests/crash: $(call test_object,crash crash_server crash_writer \
+$(BUILD)/tests/crash: $(call test_object,crash crash_aim crash_server crash_writer \
 		support) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
