@@ -127,9 +127,9 @@ static void answer_wrong(int fd, enum fake_act act, kv_message_t *message)
     put_bytes(fd, message, sizeof *message);
 }
 
-static void refuse(int fd)
+static void refuse(int fd, kv_message_t message)
 {
-    kv_message_t message = {.status = KV_BUSY};
+    message.status = KV_BUSY;
     set_value(&message, "too many friends");
     put_bytes(fd, &message, sizeof message);
 }
@@ -154,7 +154,7 @@ static void play_step(struct fake *fake, const struct fake_step *step, int fd)
 {
     kv_message_t message;
     if (step->act == FAKE_BUSY) {
-        refuse(fd);
+        refuse(fd, (kv_message_t){0});
         return;
     }
     for (unsigned i = 0; i < step->after; i++) {
@@ -166,9 +166,13 @@ static void play_step(struct fake *fake, const struct fake_step *step, int fd)
     if (step->act == FAKE_LEAVE) {
         return;
     }
+    if (step->act == FAKE_LIMIT && read_request(fake, fd, &message)) {
+        refuse(fd, message);
+    }
     while (read_request(fake, fd, &message)) {
         switch (step->act) {
         case FAKE_ANSWER:
+        case FAKE_LIMIT:
             answer(fd, &message);
             break;
         case FAKE_PIECES:

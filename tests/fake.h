@@ -24,6 +24,7 @@ enum fake_act {
     FAKE_LENGTH,  /* an impossible length */
     FAKE_TWICE,   /* the reply comes two times, at once */
     FAKE_FOREIGN, /* a line of text */
+    FAKE_LIMIT,   /* one reply is BUSY; then as FAKE_ANSWER */
     FAKE_BUSY,    /* a refusal, without reading anything */
     FAKE_SILENT,  /* reads until the peer closes, and answers nothing */
     FAKE_ENDLESS  /* a stream without an end */

@@ -47,6 +47,7 @@
     X(format)                                                                  \
     X(progress)                                                                \
     X(resume)                                                                  \
+    X(sender)                                                                  \
     X(wire)                                                                    \
     X(conn)                                                                    \
     X(conn_chains)                                                             \

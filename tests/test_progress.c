@@ -8,13 +8,13 @@ static void the_line_tells_how_far_it_is(void)
     char text[PROGRESS_COLUMNS_MAX + 1];
     struct progress progress = {.name = "import", .total = 1000};
     struct progress_state state = {
-        .done = 250, .records = 1000, .elapsed_ms = 1999};
+        .done = 250, .records = 1000, .elapsed_ms = 2000};
     progress_line(&progress, &state, 60, text);
     CHECK_TEXT(
         text, "import [===>           ]  25%  1000 records, 500/s, 6 s left");
     CHECK_INT(strlen(text), 60);
     state = (struct progress_state){
-        .done = 1000, .records = 4000, .elapsed_ms = 3999};
+        .done = 1000, .records = 4000, .elapsed_ms = 4000};
     progress_line(&progress, &state, 60, text);
     CHECK_TEXT(
         text, "import [==============] 100%  4000 records, 1000/s, 0 s left");
@@ -31,7 +31,7 @@ static void without_a_total_there_is_no_share(void)
     char text[PROGRESS_COLUMNS_MAX + 1];
     struct progress progress = {.name = "export"};
     struct progress_state state = {
-        .done = 5, .records = 300, .elapsed_ms = 999};
+        .done = 5, .records = 300, .elapsed_ms = 1000};
     progress_line(&progress, &state, 79, text);
     CHECK_TEXT(text, "export 300 records, 300/s");
 }

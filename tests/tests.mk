@@ -38,7 +38,7 @@ FORMAT_PARTS := text item format json csv
 TESTED_PARTS := client_options client_moment client_program \
 	client_bench/histogram client_bench/zipf \
 	$(FORMAT_PARTS:%=client_transfer/%) \
-	client_transfer/beside client_transfer/progress client_transfer/resume \
+	$(patsubst %,client_transfer/%,beside progress resume sender signals) \
 	$(patsubst src/%.c,%,$(wildcard src/client_check/*.c))
 
 # What suites share.

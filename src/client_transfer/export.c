@@ -226,7 +226,7 @@ static void tell(struct exporter *exporter)
     (void)fprintf(standard ? stderr : stdout,
         "exported %" PRIu64 " records in %.1f s (%" PRIu64 "/s)\n",
         exporter->exported, (double)elapsed_ms / 1000,
-        transfer_rate(exporter->exported, elapsed_ms));
+        progress_rate(exporter->exported, elapsed_ms));
 }
 
 static int run(struct exporter *exporter, kv_message_t *request)

@@ -290,7 +290,7 @@ static void tell(struct importer *importer)
     uint64_t now = done->imported - importer->begin.imported;
     progress_clear(&importer->progress);
     (void)printf("imported %" PRIu64 " records in %.1f s (%" PRIu64 "/s)", now,
-        (double)elapsed_ms / 1000, transfer_rate(now, elapsed_ms));
+        (double)elapsed_ms / 1000, progress_rate(now, elapsed_ms));
     if (importer->begin.bytes > 0) {
         (void)printf(", %" PRIu64 " with those before", done->imported);
     }

@@ -36,6 +36,11 @@ int64_t progress_elapsed_ms(const struct progress *progress)
     return clock_steady_ms() - progress->begin_ms;
 }
 
+uint64_t progress_rate(uint64_t records, int64_t elapsed_ms)
+{
+    return records * 1000 / (uint64_t)(elapsed_ms < 1 ? 1 : elapsed_ms);
+}
+
 static size_t terminal_columns(void)
 {
     struct winsize size = {0};
@@ -51,15 +56,14 @@ static void format_tail(const struct progress *progress,
 {
     char left[TAIL_MAX / 2] = "";
     char percent[8] = "";
-    uint64_t elapsed_ms = (uint64_t)(state->elapsed_ms + 1);
-    uint64_t rate = state->records * 1000 / elapsed_ms;
+    uint64_t rate = progress_rate(state->records, state->elapsed_ms);
     if (progress->total > 0) {
         uint64_t done = u64_min(state->done, progress->total);
         double share = (double)done / (double)progress->total;
         (void)snprintf(percent, sizeof percent, "%3d%%  ", (int)(share * 100));
         if (done > 0) {
             (void)snprintf(left, sizeof left, ", %.0f s left",
-                (double)elapsed_ms / 1000 * (1 - share) / share);
+                (double)state->elapsed_ms / 1000 * (1 - share) / share);
         }
     }
     (void)snprintf(tail, TAIL_MAX, "%s%" PRIu64 " records, %" PRIu64 "/s%s",

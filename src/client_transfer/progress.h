@@ -37,6 +37,9 @@ void progress_clear(struct progress *progress);
 /* Milliseconds since it began. */
 int64_t progress_elapsed_ms(const struct progress *progress);
 
+/* Records a second. */
+uint64_t progress_rate(uint64_t records, int64_t elapsed_ms);
+
 /* Writes the line, columns characters at most, without a zero byte in them;
  * columns at most PROGRESS_COLUMNS_MAX. */
 void progress_line(const struct progress *progress,

@@ -169,7 +169,9 @@ static int flush(struct sender *sender)
         waits = at > begin ? 0 : waits;
         begin = at;
         if (reason != KV_BUSY || waits == TRANSFER_WAITS_MAX) {
-            return program_exit_of(reason);
+            /* A no is not what an import asks for. */
+            enum program_exit status = program_exit_of(reason);
+            return status == PROGRAM_NO ? PROGRAM_REFUSED : status;
         }
         if (transfer_pause(sender->signals, TRANSFER_WAIT_MS)) {
             sender->interrupted = true;

@@ -1,12 +1,5 @@
-/* transfer.c: `client export`, `client import`: options, formats, signals. */
+/* transfer.c: `client export`, `client import`: their options. */
 #include "client_transfer/transfer.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/signalfd.h>
 
 _Static_assert(
     sizeof(struct transfer_settings) <= PROGRAM_SETTINGS_MAX, "they have room");
@@ -36,8 +29,8 @@ static const struct option import_options[] = {
     FLAG(keep_existing, "keep-existing",
         "leaves records alone that are there already"),
     FLAG(resume, "resume", "goes on where an import of FILE was interrupted"),
-    TEXT(resume_file, "resume-file", "PATH",
-        "where to note how far it came (FILE.resume)"),
+    TEXT(resume_file, "resume-file", "F",
+        "where it notes how far it came (FILE.resume)"),
     {0}};
 
 #define FORMATS_HELP                                                           \
@@ -62,31 +55,6 @@ static const char import_help[] =
     "imported, and\nnotes it in FILE.resume; --resume goes on there, once it "
     "has seen that what\nis imported of FILE has not changed.  To import twice "
     "does no harm.\n\n" FORMATS_HELP;
-
-int transfer_signals(void)
-{
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    int error = pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    if (error != 0) {
-        return -error;
-    }
-    int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
-}
-
-bool transfer_pause(int signals, int wait_ms)
-{
-    struct pollfd entry = {.fd = signals, .events = POLLIN};
-    return poll(&entry, 1, wait_ms) > 0;
-}
-
-uint64_t transfer_rate(uint64_t records, int64_t elapsed_ms)
-{
-    return records * 1000 / (uint64_t)(elapsed_ms < 1 ? 1 : elapsed_ms);
-}
 
 static int choose_format(const struct transfer_settings *settings,
     const char *path, enum format_kind *kind)

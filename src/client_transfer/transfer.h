@@ -1,7 +1,7 @@
 /* transfer.h: the frame of `client export` and `client import`: all records
  * into a file that other programs read, and back.
  *
- *     transfer.c   options, formats, signals
+ *     transfer.c   options
  *     export.c     records into a file
  *     import.c     a file into records: what is read, counted, told
  *     sender.c     items on their way to the server
@@ -10,6 +10,7 @@
  *     item.c       a record as it stands in a file
  *     text.c       UTF-8 and base64
  *     input.c, output.c, beside.c    files
+ *     signals.c    what ends it early
  *     progress.c   a line on the terminal
  *
  * 1. Memory is taken at start, and does not grow with the file.
@@ -47,8 +48,5 @@ int transfer_import(struct program *program, const char *path,
 int transfer_signals(void);
 /* Waits so long; true, at once, if a signal came. */
 bool transfer_pause(int signals, int wait_ms);
-
-/* Records a second, from 0 to the largest that has a meaning. */
-uint64_t transfer_rate(uint64_t records, int64_t elapsed_ms);
 
 #endif
