@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "frame.h"
 #include "stored.h"
 
 #define SEGMENT_1 "log-00000000000000000001"
@@ -125,10 +126,39 @@ static void the_last_write_is_not_taken_for_torn(void)
     stored_remove(&stored);
 }
 
+/* A frame that looks torn does not count, and that is said. */
+static void a_torn_frame_is_told(void)
+{
+    struct stored stored;
+    char *said;
+    size_t said_size;
+    uint64_t count = 0;
+    stored_make(&stored, KV_SYNC_NONE);
+    REQUIRE(stored_open(&stored) == 0);
+    put_next(&stored, &count, COUNT);
+    CHECK_OK(stored_close(&stored, false));
+    for (uint64_t lsn = COUNT; lsn >= COUNT - 1; lsn--) {
+        stored.diag.stream = open_memstream(&said, &said_size);
+        stored.diag.name = "";
+        REQUIRE(stored.diag.stream != NULL);
+        REQUIRE(stored_open(&stored) == 0);
+        CHECK_OK(stored_close(&stored, false));
+        CHECK(fflush(stored.diag.stream) == 0);
+        CHECK((strstr(said, "is not whole") != NULL) == (lsn < COUNT));
+        CHECK(fclose(stored.diag.stream) == 0);
+        free(said);
+        stored.diag.stream = NULL;
+        disk_flip(&stored.disk, SEGMENT_1,
+            DISK_PAGE + (lsn - 1) * sizeof(struct frame) + 100, 1);
+    }
+    stored_remove(&stored);
+}
+
 const struct test_case test_storage_lost[] = {
     TEST_CASE(a_log_of_an_earlier_time_is_refused),
     TEST_CASE(a_log_that_is_lost_is_missed),
     TEST_CASE(a_backup_that_cannot_be_read_is_named),
     TEST_CASE(the_last_write_is_not_taken_for_torn),
+    TEST_CASE(a_torn_frame_is_told),
     TEST_END,
 };

@@ -56,7 +56,7 @@ static void print_log(const struct look *look)
         (void)puts("not readable to its end");
     } else if (look->running) {
         (void)puts("which moves on");
-    } else if (end->cut_frames > 0) {
+    } else if (end->cut_frames > 0 || end->torn) {
         (void)printf("torn: %" PRIu64 " frames behind it\n", end->cut_frames);
     } else {
         (void)puts("where it ends clean");

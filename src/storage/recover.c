@@ -179,6 +179,12 @@ static int replay_log(struct storage *storage, struct recovery *recovery,
             "recovery: the log ends with LSN %" PRIu64 "; %" PRIu64
             " frames behind it that were never durable are cut off",
             end.lsn, end.cut_frames);
+    } else if (end.torn) {
+        diag_line(storage->options.diag,
+            "recovery: the log ends with LSN %" PRIu64
+            "; the frame behind it is not whole: a write that was cut short, "
+            "or the last one, damaged before a mark told of it",
+            end.lsn);
     }
     storage->figures.recovery_frames = end.frames;
     return 0;

@@ -189,6 +189,16 @@ static int part_read(struct reader *reader, struct part *part)
     return 0;
 }
 
+/* True if somebody began to write a frame at offset.  What the file held in an
+ * earlier use begins at the next page, or is a frame of its own. */
+static bool frame_begun(const struct frame *frame, uint64_t offset)
+{
+    uint64_t here = u64_min(
+        DISK_PAGE - offset % DISK_PAGE, offsetof(struct frame, message));
+    return !bytes_all_zero((const uint8_t *)frame, here) &&
+           frame->crc != frame_crc(frame);
+}
+
 /* Looks for valid frames at or behind the end, and for what they say. */
 static int part_judge(struct reader *reader, const struct part *part)
 {
@@ -208,6 +218,10 @@ static int part_judge(struct reader *reader, const struct part *part)
         for (uint64_t i = 0; i < (uint64_t)got / FRAME_SIZE; i++) {
             const struct frame *frame = &reader->frames[i];
             if (!frame_valid(frame, lsn + i)) {
+                end->torn = end->torn ||
+                            (lsn + i == reader->expected &&
+                                frame_begun(frame,
+                                    segment_offset(part->first_lsn, lsn + i)));
                 continue;
             }
             end->cut_frames++;
@@ -295,6 +309,7 @@ static int part_end(struct reader *reader, struct part *part)
         expected = reader->expected;
         reader->why[0] = '\0';
         reader->end->cut_frames = 0;
+        reader->end->torn = false;
         error = judge(reader, part);
         if (error == -EUCLEAN && !part->unwritten) {
             reader->ended = false;

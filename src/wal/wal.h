@@ -78,6 +78,7 @@ struct wal_end {
     uint64_t cut_frames; /* valid ones behind the end, which are cut off */
     uint64_t cut_lsn;    /* of the last of these in the segment first_lsn; lsn
                             if none */
+    bool torn;           /* a frame begins there that is not whole */
     uint64_t frames;     /* handed to the sink */
     uint64_t room_lsn;   /* of the last frame that the segments have room for;
                             known before the first is handed over */
