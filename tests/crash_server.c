@@ -20,14 +20,17 @@ enum { NO_PROGRAM = 127 };
 _Noreturn static void become_server(
     const struct crash_settings *settings, pid_t parent, int lines)
 {
+    const char *workers = settings->workers;
+    const char *keep = settings->keep;
     const char *const names[][2] = {
         {"KV_PORT", "0"},
         {"KV_DATA_DIR", settings->directory},
         {"KV_SYNC", settings->sync},
         {"KV_LOG_SEGMENT", settings->segment},
         {"KV_CAPACITY", "40000"},
-        {"KV_WORKERS", "2"},
+        {"KV_WORKERS", workers == NULL ? "2" : workers},
         {"KV_BACKUP_INTERVAL", "1"},
+        {"KV_BACKUP_KEEP", keep == NULL ? "2" : keep},
     };
     bool set = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
                dup2(lines, STDERR_FILENO) >= 0 && clearenv() == 0;

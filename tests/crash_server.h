@@ -15,6 +15,8 @@ struct crash_settings {
     const char *directory;
     const char *sync;    /* KV_SYNC */
     const char *segment; /* KV_LOG_SEGMENT */
+    const char *workers; /* KV_WORKERS; NULL: 2 */
+    const char *keep;    /* KV_BACKUP_KEEP; NULL: 2 */
 };
 
 struct crash_server {
