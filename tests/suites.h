@@ -58,6 +58,8 @@
     X(server_late)                                                             \
     X(server_stop)                                                             \
     X(server_stall)                                                            \
+    X(linear)                                                                  \
+    X(linear_random)                                                           \
     X(support)
 
 #endif

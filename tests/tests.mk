@@ -42,7 +42,8 @@ TESTED_PARTS := client_options client_moment client_program \
 	$(patsubst src/%.c,%,$(wildcard src/client_check/*.c))
 
 # What suites share.
-TEST_PARTS := support fake served samples tabled disk logged stored model
+TEST_PARTS := support fake served samples tabled disk logged stored model \
+	torture/linear torture/linear_model torture/worlds
 
 $(BUILD)/tests/unit: $(call test_object,main $(TEST_PARTS) $(SUITES:%=test_%)) \
 	$(TESTED_PARTS:%=$(BUILD)/obj/%.o) $(BUILD)/lib/libfixkv.a
