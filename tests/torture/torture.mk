@@ -38,10 +38,16 @@ $(BUILD)/torture/preload_clock.so: tests/torture/preload_clock.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(CFLAGS) -fPIC -shared -o $@ $<
 TORTURE_PROGRAMS += $(BUILD)/torture/history
+TORTURE_PROGRAMS += $(BUILD)/torture/history $(BUILD)/torture/transfers
 
 $(BUILD)/torture/history: $(call test_object,torture/history torture/record \
 		torture/request torture/plant torture/proxy torture/tcp \
 		torture/linear torture/linear_model torture/linear_print torture/worlds \
 		torture/arguments torture/guard \
 		crash_server support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/transfers: $(call test_object,torture/transfers torture/bank \
+		torture/sum torture/arguments torture/guard crash_server support) \
+		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
