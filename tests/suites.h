@@ -58,6 +58,7 @@
     X(server_late)                                                             \
     X(server_stop)                                                             \
     X(server_stall)                                                            \
+    X(server_threads)                                                          \
     X(linear)                                                                  \
     X(linear_random)                                                           \
     X(support)

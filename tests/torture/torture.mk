@@ -39,6 +39,8 @@ $(BUILD)/torture/preload_clock.so: tests/torture/preload_clock.c
 	@echo "  LD $@"; $(CC) $(CFLAGS) -fPIC -shared -o $@ $<
 TORTURE_PROGRAMS += $(BUILD)/torture/history
 TORTURE_PROGRAMS += $(BUILD)/torture/history $(BUILD)/torture/transfers
+TORTURE_PROGRAMS += $(BUILD)/torture/history $(BUILD)/torture/transfers \
+	$(BUILD)/torture/race
 
 $(BUILD)/torture/history: $(call test_object,torture/history torture/record \
 		torture/request torture/plant torture/proxy torture/tcp \
@@ -51,3 +53,13 @@ $(BUILD)/torture/transfers: $(call test_object,torture/transfers torture/bank \
 		torture/sum torture/arguments torture/guard crash_server support) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
+
+$(BUILD)/torture/race: $(call test_object,torture/race)
+	$(LINK_TEST)
+
+# What the row threads has ThreadSanitizer watch.
+tsan-programs:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS='$(TSAN_FLAGS)' \
+		$(BUILD)/tsan/tests/unit $(BUILD)/tsan/torture/race
+
+.PHONY: tsan-programs
