@@ -164,7 +164,8 @@ const struct subcommand restore_family[] = {
         "  @1795262400000       milliseconds since 1970\n"
         "  -10m                 before now\n"
         "Of a chain all counts, or nothing.  What has expired since stays "
-        "expired.\nWithout NEWDIR it tells which moments can be reached.  DIR "
-        "is not changed.",
+        "expired.\nWithout NEWDIR it tells which moments can be reached: how "
+        "far back, the server's\nsetting KV_LOG_KEEP says.  DIR is not "
+        "changed.",
         run_restore},
     {0}};

@@ -63,6 +63,8 @@ static int open_storage(
             (uint32_t)config_number(config, CONFIG_BACKUP_INTERVAL),
         .backup_keep = (uint32_t)config_number(config, CONFIG_BACKUP_KEEP),
         .segment_bytes = config_number(config, CONFIG_LOG_SEGMENT),
+        .log_keep_ms = config_span_ms(config, CONFIG_LOG_KEEP),
+        .log_keep_bytes = config_span_bytes(config, CONFIG_LOG_KEEP),
         .load_threads = (uint32_t)config_number(config, CONFIG_WORKERS),
         .diag = diag,
         .fatal = end_fatally,

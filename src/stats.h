@@ -33,6 +33,8 @@
     X(lsn_durable, "LSN up to which the log is known to be on disk")           \
     X(log_bytes, "bytes of log since the last backup")                         \
     X(log_segments, "segments of the log on disk")                             \
+    X(log_kept_bytes, "bytes of log that KV_LOG_KEEP alone keeps")             \
+    X(log_kept_segments, "segments of the log that KV_LOG_KEEP alone keeps")   \
     X(backups, "backups written since the start")                              \
     X(backup_lsn, "LSN of the newest backup")                                  \
     X(backup_records, "records in the newest backup")                          \

@@ -27,6 +27,7 @@
     X(storage_lost)                                                            \
     X(storage_model)                                                           \
     X(storage_moment)                                                          \
+    X(storage_retain)                                                          \
     X(storage_threads)                                                         \
     X(store)                                                                   \
     X(env_file)                                                                \

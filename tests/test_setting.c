@@ -73,6 +73,51 @@ static void each_kind_takes_what_it_says(void)
     }
 }
 
+static void a_span_is_a_time_or_a_size(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t number;
+        bool valid;
+    } cases[] = {
+        {"none", 0, true},
+        {"1s", CONFIG_SPAN_TIME | 1000, true},
+        {"24h", CONFIG_SPAN_TIME | 86400000, true},
+        {"3650d", CONFIG_SPAN_TIME | CONFIG_SPAN_MS, true},
+        {"2M", 2 << 20, true},
+        {"2049k", 2049 << 10, true},
+        {"64m", 64 << 20, true},
+        {"10G", (uint64_t)10 << 30, true},
+        {"1024T", (uint64_t)1024 << 40, true},
+        {"", 0, false},
+        {"s", 0, false},
+        {"0", 0, false},
+        {"0s", 0, false},
+        {"-1s", 0, false},
+        {"1.5h", 0, false},
+        {"24H", 0, false},
+        {"3651d", 0, false},
+        {"18446744073709551615d", 0, false},
+        {"90ms", 0, false},
+        {"10", 0, false},
+        {"8388608", 0, false},
+        {"1M", 0, false},
+        {"1025T", 0, false},
+        {"all", 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint64_t number;
+        bool valid =
+            setting_parse(setting_row(CONFIG_LOG_KEEP), cases[i].text, &number);
+        if (valid != cases[i].valid) {
+            CHECK_TEXT(cases[i].text, valid ? "refused" : "taken");
+        }
+        if (valid) {
+            CHECK_U64(number, cases[i].number);
+        }
+    }
+}
+
 static void each_default_is_taken(void)
 {
     for (enum config_id id = 0; id < CONFIG_COUNT; id++) {
@@ -93,6 +138,8 @@ static void each_kind_says_what_it_takes(void)
         {CONFIG_PORT, "a whole number from 0 to 65535"},
         {CONFIG_WORKERS, "a whole number from 1 to 256, or auto"},
         {CONFIG_LOG_SEGMENT, "a size from 2M to 4G, a multiple of 4096"},
+        {CONFIG_LOG_KEEP, "none, a time from 1s to 3650d in s, h or d, or a "
+                          "size from 2M to 1024T"},
         {CONFIG_SYNC, "one word of: always everysec none"},
         {CONFIG_PASSWORD, "1 to 256 bytes without control characters"},
     };
@@ -152,6 +199,7 @@ static void loopback_is_what_only_this_machine_reaches(void)
 
 const struct test_case test_setting[] = {
     TEST_CASE(each_kind_takes_what_it_says),
+    TEST_CASE(a_span_is_a_time_or_a_size),
     TEST_CASE(each_default_is_taken),
     TEST_CASE(each_kind_says_what_it_takes),
     TEST_CASE(flags_are_spelled_from_the_names),

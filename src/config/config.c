@@ -145,6 +145,19 @@ uint64_t config_number(const struct config *config, enum config_id id)
     return config->values[id].number;
 }
 
+uint64_t config_span_bytes(const struct config *config, enum config_id id)
+{
+    uint64_t number = config_number(config, id);
+    return (number & CONFIG_SPAN_TIME) == 0 ? number : 0;
+}
+
+int64_t config_span_ms(const struct config *config, enum config_id id)
+{
+    uint64_t number = config_number(config, id);
+    bool time = (number & CONFIG_SPAN_TIME) != 0;
+    return time ? (int64_t)(number & ~CONFIG_SPAN_TIME) : 0;
+}
+
 const char *config_text(const struct config *config, enum config_id id)
 {
     assert(id < CONFIG_COUNT);

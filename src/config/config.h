@@ -25,7 +25,9 @@
  * Kinds: ADDRESS: numeric, or localhost; NUMBER: decimal, and "auto" if that
  * is its default; SIZE: bytes, a multiple of 4096, with a suffix K, M, G or T
  * for powers of 1024; WORD: one of words; PATH and SECRET: least and most are
- * their length in bytes, and a secret is never printed.
+ * their length in bytes, and a secret is never printed; SPAN: "none", bytes
+ * from least to most with such a suffix, or a time of CONFIG_SPAN_MS at most
+ * with a suffix s, h or d; no m, which stands for bytes already.
  *
  * Missing: the word that this version refuses; "*": any value. */
 #define CONFIG_MAP(X)                                                          \
@@ -45,6 +47,8 @@
     X(BACKUP_KEEP, NUMBER, "2", 1, 1000, "", "", "newest backups kept")        \
     X(LOG_SEGMENT, SIZE, "64M", 2 << 20, (uint64_t)4 << 30, "", "",            \
         "bytes of one file of the log")                                        \
+    X(LOG_KEEP, SPAN, "none", 2 << 20, (uint64_t)1024 << 40, "", "",           \
+        "log kept behind what recovery needs, for client restore")             \
     X(WORKERS, NUMBER, CONFIG_AUTO, 1, CONFIG_WORKERS_MAX, "", "",             \
         "threads that serve; auto: as many as cores this process may run on")  \
     X(MAX_CONNECTIONS, NUMBER, "10000", 1, 1000000, "", "",                    \
@@ -69,7 +73,11 @@
     X(SHOW_CONFIG, "prints each setting and where it came from")               \
     X(PLAN, "prints the memory that KV_CAPACITY records take")
 
+#define CONFIG_SPAN_TIME (UINT64_C(1) << 63)
+#define CONFIG_SPAN_MS (UINT64_C(3650) * 24 * 60 * 60 * 1000)
+
 #define CONFIG_PREFIX "KV_"
+#define CONFIG_NONE "none"
 #define CONFIG_AUTO "auto"
 
 enum {
@@ -102,7 +110,8 @@ enum config_source {
 };
 
 struct config_value {
-    uint64_t number; /* NUMBER, SIZE; WORD: its place; 0 while "auto" */
+    uint64_t number; /* NUMBER, SIZE; WORD: its place; 0 while "auto"; SPAN:
+                        bytes, or milliseconds and CONFIG_SPAN_TIME; 0: none */
     enum config_source source;
     unsigned line; /* of the file */
     char text[CONFIG_TEXT_MAX];
@@ -140,6 +149,10 @@ int config_check(struct config *config);
 /* The value of a setting; the text lives as long as the config. */
 uint64_t config_number(const struct config *config, enum config_id id);
 const char *config_text(const struct config *config, enum config_id id);
+
+/* Of a SPAN: the one or the other, or 0. */
+uint64_t config_span_bytes(const struct config *config, enum config_id id);
+int64_t config_span_ms(const struct config *config, enum config_id id);
 
 /* Puts a number in the place of "auto"; any other value stays. */
 void config_resolve(struct config *config, enum config_id id, uint64_t number);

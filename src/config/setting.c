@@ -115,6 +115,7 @@ static bool parse_number(const char *text, size_t length, uint64_t *number)
     return true;
 }
 
+/* Bytes, with a suffix or without. */
 static bool parse_size(const char *text, uint64_t *number)
 {
     size_t length = strlen(text);
@@ -131,7 +132,42 @@ static bool parse_size(const char *text, uint64_t *number)
         return false;
     }
     *number <<= shift;
-    return *number % DISK_PAGE == 0;
+    return true;
+}
+
+/* A whole number of these, at least one and CONFIG_SPAN_MS at most. */
+static bool parse_time(const char *text, uint64_t unit_ms, uint64_t *ms)
+{
+    if (!parse_number(text, strlen(text) - 1, ms) || *ms == 0 ||
+        *ms > CONFIG_SPAN_MS / unit_ms) {
+        return false;
+    }
+    *ms *= unit_ms;
+    return true;
+}
+
+/* What it is is told by its last letter. */
+static bool parse_span(
+    const struct setting *setting, const char *text, uint64_t *number)
+{
+    static const struct {
+        char suffix;
+        uint64_t ms;
+    } units[] = {{'s', 1000}, {'h', 3600 * 1000}, {'d', 24 * 3600 * 1000}};
+    size_t length = strlen(text);
+    if (strcmp(text, CONFIG_NONE) == 0) {
+        return true;
+    }
+    for (size_t i = 0; length > 0 && i < ARRAY_SIZE(units); i++) {
+        if (text[length - 1] == units[i].suffix) {
+            bool valid = parse_time(text, units[i].ms, number);
+            *number |= CONFIG_SPAN_TIME;
+            return valid;
+        }
+    }
+    return length > 0 && !isdigit((unsigned char)text[length - 1]) &&
+           parse_size(text, number) && *number >= setting->least &&
+           *number <= setting->most;
 }
 
 static bool parse_word(const char *words, const char *text, uint64_t *number)
@@ -200,9 +236,11 @@ bool setting_parse(
         measure = *number;
         break;
     case SETTING_SIZE:
-        valid = parse_size(text, number);
+        valid = parse_size(text, number) && *number % DISK_PAGE == 0;
         measure = *number;
         break;
+    case SETTING_SPAN:
+        return parse_span(setting, text, number);
     case SETTING_PATH:
     case SETTING_SECRET:
         valid = !has_controls(text);
@@ -252,6 +290,13 @@ const char *setting_allowed(
         length = snprintf(text, SETTING_ALLOWED_MAX,
             "a size from %s to %s, a multiple of %d", size_text(least, from),
             size_text(most, to), DISK_PAGE);
+        break;
+    case SETTING_SPAN:
+        length = snprintf(text, SETTING_ALLOWED_MAX,
+            "none, a time from 1s to %llud in s, h or d, or a size from %s to "
+            "%s",
+            (unsigned long long)(CONFIG_SPAN_MS / (24 * 3600 * 1000)),
+            size_text(least, from), size_text(most, to));
         break;
     case SETTING_PATH:
     case SETTING_SECRET:

@@ -240,6 +240,7 @@ int storage_recover(struct storage *storage, char why[STORAGE_WHY_MAX])
             " ms behind the last write: time goes on from there",
             storage->last_ms - clock_wall_ms());
     }
+    retain_at_start(storage, recovery.damaged == 0);
     figures->recovery_ms = (uint64_t)(clock_steady_ms() - started_ms);
     return 0;
 }

@@ -1,5 +1,4 @@
-/* snapshot.c: writing a backup while writers go on, and removing what it makes
- * superfluous. */
+/* snapshot.c: writing a backup while writers go on. */
 #include "storage/state.h"
 
 #include "clock.h"
@@ -60,26 +59,6 @@ int snapshot_save(struct storage *storage, struct backup_head *head)
     return backup_finish(writer);
 }
 
-/* Removes all but the newest backups, then the log that the oldest of these
- * does not need. */
-static int remove_old(struct storage *storage)
-{
-    struct backup_list *list = malloc(sizeof *list);
-    if (list == NULL) {
-        return -ENOMEM;
-    }
-    int error = backup_list_read(storage->directory, list);
-    uint32_t keep = storage->options.backup_keep;
-    for (uint32_t i = keep; error == 0 && i < list->count; i++) {
-        error = backup_remove(storage->directory, list->lsns[i]);
-    }
-    if (error == 0 && list->count >= keep) {
-        error = wal_remove_before(storage->wal, list->lsns[keep - 1]);
-    }
-    free(list);
-    return error;
-}
-
 static void note(struct storage *storage, const struct backup_head *head,
     int64_t took_ms, int error)
 {
@@ -113,7 +92,7 @@ int snapshot_write(struct storage *storage, uint64_t *lsn)
     diag_verbose(diag, 1,
         "backup: LSN %" PRIu64 ", %" PRIu64 " records in %" PRId64 " ms",
         head.lsn, head.count, took_ms);
-    int unclean = remove_old(storage);
+    int unclean = retain_apply(storage);
     if (unclean != 0) {
         diag_line(diag, "backup: cannot remove what is superfluous: %s",
             strerror(-unclean));

@@ -51,6 +51,7 @@ struct figures {
     uint64_t backup_lsn;
     uint64_t backup_records;
     uint64_t backup_ms;
+    uint64_t needless_lsn; /* up to which recovery does not need the log */
     uint64_t recovery_ms;
     uint64_t recovery_frames;
 };
@@ -180,6 +181,15 @@ int snapshot_save(struct storage *storage, struct backup_head *head);
 /* Writes a backup, removes old ones and log that is no longer needed.  0 or
  * -errno; *lsn: its LSN.  One thread at a time. */
 int snapshot_write(struct storage *storage, uint64_t *lsn);
+
+/* ---- retain.c ------------------------------------------------------------ */
+
+/* Removes the backups and the log that are superfluous.  0 or -errno. */
+int retain_apply(struct storage *storage);
+/* At the start: what a setting that was lowered leaves over goes now, since on
+ * a full disk no backup could be written before.  apply: all backups are valid;
+ * else it only looks what of the log recovery does not need. */
+void retain_at_start(struct storage *storage, bool apply);
 
 /* ---- load.c -------------------------------------------------------------- */
 

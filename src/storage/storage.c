@@ -377,12 +377,14 @@ uint64_t storage_count(struct storage *storage)
 void storage_stats(struct storage *storage, struct stats *stats)
 {
     struct wal_figures log = {0};
-    if (storage->wal != NULL) {
-        wal_figures(storage->wal, &log);
-    }
+    struct wal_part kept = {0};
     lock(&storage->figures_lock);
     const struct figures figures = storage->figures;
     unlock(&storage->figures_lock);
+    if (storage->wal != NULL) {
+        wal_figures(storage->wal, &log);
+        wal_measure_before(storage->wal, figures.needless_lsn, &kept);
+    }
     struct stats part = {
         .records = figures.records,
         .capacity = table_capacity(storage->table),
@@ -398,6 +400,8 @@ void storage_stats(struct storage *storage, struct stats *stats)
         .log_bytes = (log.written - u64_min(figures.backup_lsn, log.written)) *
                      FRAME_SIZE,
         .log_segments = log.segments,
+        .log_kept_bytes = kept.frames * FRAME_SIZE,
+        .log_kept_segments = kept.segments,
         .backups = figures.backups,
         .backup_lsn = figures.backup_lsn,
         .backup_records = figures.backup_records,

@@ -27,8 +27,12 @@ struct storage_options {
     uint32_t backup_interval_s; /* 0: only at close and on demand */
     uint32_t backup_keep;       /* at least 1 */
     uint64_t segment_bytes;     /* of the log */
-    uint32_t load_threads;      /* of recovery; at least 1 */
-    struct diag *diag;          /* must outlive the storage */
+    /* How much of the log stays behind what recovery needs: so much time, or so
+     * many bytes, or with both 0 nothing. */
+    int64_t log_keep_ms;
+    uint64_t log_keep_bytes;
+    uint32_t load_threads; /* of recovery; at least 1 */
+    struct diag *diag;     /* must outlive the storage */
     /* Called when the log can no longer be trusted (a sync failed).  The
      * server ends the process.  If it returns, or is NULL, the storage refuses
      * all writes from then on. */

@@ -284,3 +284,17 @@ void wal_figures(struct wal *wal, struct wal_figures *figures)
     *figures = wal->figures;
     pthread_mutex_unlock(&wal->lock);
 }
+
+void wal_measure_before(struct wal *wal, uint64_t lsn, struct wal_part *part)
+{
+    pthread_mutex_lock(&wal->lock);
+    const struct segment_list *list = &wal->list;
+    uint32_t count = 0;
+    while (count + 1 < list->count && list->first_lsns[count + 1] <= lsn + 1) {
+        count++;
+    }
+    part->segments = count;
+    part->frames =
+        count > 0 ? list->first_lsns[count] - list->first_lsns[0] : 0;
+    pthread_mutex_unlock(&wal->lock);
+}

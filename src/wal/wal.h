@@ -154,6 +154,13 @@ int wal_prepare(struct wal *wal);
  * thread at a time. */
 int wal_remove_before(struct wal *wal, uint64_t lsn);
 
+/* The segments with no LSN above lsn. */
+struct wal_part {
+    uint64_t segments;
+    uint64_t frames; /* that they hold */
+};
+void wal_measure_before(struct wal *wal, uint64_t lsn, struct wal_part *part);
+
 struct wal_figures {
     uint64_t written; /* LSN of the last frame written */
     uint64_t durable; /* LSN up to which all is on disk */
