@@ -356,6 +356,67 @@ static void others_sync_and_remove_while_one_writes(void)
     logged_remove(&log);
 }
 
+/* ---- While it grows ------------------------------------------------------ */
+
+/* Reads a log, and lets it grow by so many groups whenever it is handed
+ * frames, durably. */
+struct growing {
+    struct logged *log;
+    uint32_t times;  /* that it grows */
+    uint32_t groups; /* each time */
+    uint64_t frames;
+    uint64_t wrong;
+};
+
+static int take_and_grow(void *context, const struct frame *frames,
+    uint32_t count, char why[WAL_WHY_MAX])
+{
+    struct growing *growing = context;
+    why[0] = '\0';
+    for (uint32_t i = 0; i < count; i++) {
+        const struct frame *appended = &growing->log->frames[growing->frames++];
+        growing->wrong += memcmp(&frames[i], appended, FRAME_SIZE) == 0 ? 0 : 1;
+    }
+    if (growing->times > 0) {
+        growing->times--;
+        for (uint32_t i = 0; i < growing->groups; i++) {
+            CHECK(logged_commit(growing->log, 100, false));
+        }
+    }
+    return 0;
+}
+
+/* What has come since the end was seen is neither damage nor missing. */
+static void read_while_it_grows(uint32_t segments, uint32_t groups)
+{
+    struct logged log;
+    logged_make(&log, true);
+    REQUIRE(logged_open(&log, 0) == 0);
+    while (log.count < logged_segment_frames() * segments + 1000) {
+        CHECK(logged_commit(&log, 100, false));
+    }
+    uint64_t before = log.count;
+    struct growing growing = {.log = &log, .times = 5, .groups = groups};
+    const struct wal_sink sink = {take_and_grow, &growing};
+    CHECK_OK(wal_read(&log.options, 0, &sink, &log.end, log.why));
+    CHECK_TEXT(log.why, "");
+    CHECK_INT(growing.times, 0);
+    CHECK_U64(growing.wrong, 0);
+    CHECK_U64(log.end.lsn, growing.frames);
+    CHECK(growing.frames > before && growing.frames <= log.count);
+    logged_remove(&log);
+}
+
+static void a_log_that_grows_is_read_to_an_end(void)
+{
+    read_while_it_grows(0, 2); /* the mark of the second tells of the first */
+}
+
+static void a_log_that_grows_by_segments_is_read_to_an_end(void)
+{
+    read_while_it_grows(1, 2 * 65);
+}
+
 const struct test_case test_wal_segments[] = {
     TEST_CASE(a_group_that_does_not_fit_opens_a_segment),
     TEST_CASE(the_largest_group_fits),
@@ -368,5 +429,7 @@ const struct test_case test_wal_segments[] = {
     TEST_CASE(segments_of_another_size_are_read),
     TEST_CASE(the_identity_is_found),
     TEST_CASE(others_sync_and_remove_while_one_writes),
+    TEST_CASE(a_log_that_grows_is_read_to_an_end),
+    TEST_CASE(a_log_that_grows_by_segments_is_read_to_an_end),
     TEST_END,
 };
