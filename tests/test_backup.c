@@ -392,6 +392,29 @@ static void records_of_another_backup(void)
     disk_remove(&disk);
 }
 
+/* Also one that is damaged tells how far the log was durable. */
+static void what_a_backup_tells_of_the_log(void)
+{
+    struct disk disk;
+    char name[BACKUP_NAME_MAX];
+    char other[BACKUP_NAME_MAX];
+    static const uint8_t stranger[BACKUP_IDENTITY_SIZE] = "another number";
+    disk_make(&disk);
+    make_backup(&disk, LSN, COUNT);
+    backup_name(name, LSN);
+    backup_name(other, 2 * LSN);
+    CHECK_U64(backup_claim(disk.directory, LSN, identity), LSN);
+    CHECK_U64(backup_claim(disk.directory, LSN, stranger), 0);
+    disk_flip(&disk, name, DISK_PAGE + 5, 2);
+    CHECK_U64(backup_claim(disk.directory, LSN, identity), LSN);
+    disk_rename(&disk, name, other);
+    CHECK_U64(backup_claim(disk.directory, 2 * (uint64_t)LSN, identity), LSN);
+    disk_flip(&disk, other, 33, 2);
+    CHECK_U64(
+        backup_claim(disk.directory, 2 * (uint64_t)LSN, identity), 2 * LSN);
+    disk_remove(&disk);
+}
+
 const struct test_case test_backup[] = {
     TEST_CASE(what_was_added_is_read_again),
     TEST_CASE(the_newest_comes_first),
@@ -403,5 +426,6 @@ const struct test_case test_backup[] = {
     TEST_CASE(another_name_and_another_store),
     TEST_CASE(frames_in_the_wrong_place),
     TEST_CASE(records_of_another_backup),
+    TEST_CASE(what_a_backup_tells_of_the_log),
     TEST_END,
 };

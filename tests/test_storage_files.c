@@ -8,6 +8,7 @@
 #include "backup/backup.h"
 #include "clock.h"
 #include "file.h"
+#include "frame.h"
 #include "stored.h"
 #include "wal/wal.h"
 
@@ -241,6 +242,34 @@ static void a_damaged_backup_is_set_aside(void)
     stored_remove(&stored);
 }
 
+/* With none no mark tells how far the log was durable; the newest backup does,
+ * though it is damaged: what it held must be in the log, or nothing opens. */
+static void a_damaged_backup_tells_how_far_the_log_was_durable(void)
+{
+    struct stored stored;
+    char name[BACKUP_NAME_MAX];
+    uint64_t count = 0;
+    uint64_t lsn;
+    stored_make(&stored, KV_SYNC_NONE);
+    REQUIRE(stored_open(&stored) == 0);
+    put_next(&stored, &count, COUNT);
+    CHECK_OK(stored_backup(&stored, &lsn));
+    put_next(&stored, &count, COUNT);
+    CHECK_OK(stored_close(&stored, true));
+    backup_of(&stored, 0, name);
+    uint64_t at = DISK_PAGE + (lsn + COUNT / 2) * FRAME_SIZE;
+    disk_flip(&stored.disk, SEGMENT_1, at, 3);
+    REQUIRE(stored_open(&stored) == 0);
+    check_first(&stored, count);
+    CHECK_OK(stored_close(&stored, false));
+    disk_flip(&stored.disk, name, DISK_PAGE + 10, 1);
+    check_refused(&stored, EUCLEAN, "durable");
+    disk_flip(&stored.disk, SEGMENT_1, at, 3);
+    REQUIRE(stored_open(&stored) == 0);
+    check_first(&stored, count);
+    stored_remove(&stored);
+}
+
 static void a_backup_without_a_log_is_refused(void)
 {
     struct stored stored;
@@ -455,6 +484,7 @@ const struct test_case test_storage_files[] = {
     TEST_CASE(without_backups_the_log_is_enough),
     TEST_CASE(without_what_the_log_needs_nothing_is_opened),
     TEST_CASE(a_damaged_backup_is_set_aside),
+    TEST_CASE(a_damaged_backup_tells_how_far_the_log_was_durable),
     TEST_CASE(a_backup_without_a_log_is_refused),
     TEST_CASE(more_than_the_capacity_is_refused),
     TEST_CASE(hash_key_is_made_again),

@@ -93,5 +93,10 @@ int backup_open(struct backup_reader *reader, int directory, uint64_t lsn,
 int backup_read(const struct backup_reader *reader, uint64_t first,
     uint32_t count, struct frame *frames, char why[BACKUP_WHY_MAX]);
 void backup_close(struct backup_reader *reader);
+/* Up to which LSN the log was durable when this backup was written, be it valid
+ * or not: its head's, its name's if the head is damaged; 0 if the head says
+ * that it is another store's. */
+uint64_t backup_claim(
+    int directory, uint64_t lsn, const uint8_t identity[BACKUP_IDENTITY_SIZE]);
 
 #endif

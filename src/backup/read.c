@@ -189,6 +189,25 @@ int backup_read(const struct backup_reader *reader, uint64_t first,
     return 0;
 }
 
+uint64_t backup_claim(
+    int directory, uint64_t lsn, const uint8_t identity[BACKUP_IDENTITY_SIZE])
+{
+    char name[BACKUP_NAME_MAX];
+    char why[BACKUP_WHY_MAX];
+    struct head head;
+    memcpy(head.kind, BACKUP_KIND, sizeof head.kind);
+    backup_name(name, lsn);
+    int fd = file_open_read(directory, name);
+    bool whole = fd >= 0 && head_read(fd, &head, NULL, why) == 0;
+    file_close(fd < 0 ? -1 : fd);
+    if (!whole) {
+        return lsn;
+    }
+    return memcmp(head.identity, identity, BACKUP_IDENTITY_SIZE) == 0
+               ? head.numbers[BACKUP_LSN]
+               : 0;
+}
+
 void backup_close(struct backup_reader *reader)
 {
     file_close(reader->fd);

@@ -69,6 +69,8 @@ static void look_at_backup(struct look *look, int directory, uint64_t lsn)
         backup_close(&reader);
     }
     look->count++;
+    look->named =
+        u64_max(look->named, backup_claim(directory, lsn, look->identity));
     found->valid = error == 0;
     if (found->valid) {
         look->newest = look->valid == 0 ? lsn : look->newest;
@@ -141,6 +143,7 @@ static int read_log(
     struct wal_sink sink = {look_take, look};
     memcpy(options.identity, look->identity, sizeof options.identity);
     options.segment_bytes = WAL_SEGMENT_MIN;
+    options.durable = look->named;
     look->replayed = 0;
     return wal_read(&options, from, &sink, &look->end, why);
 }
@@ -151,14 +154,7 @@ static void look_at_frames(struct look *look, int directory)
     char why[WAL_WHY_MAX];
     char older[WAL_WHY_MAX];
     int error = read_log(look, directory, look->oldest, why);
-    bool short_of = error == 0 && look->end.lsn < look->newest;
-    if (short_of) {
-        (void)snprintf(why, WAL_WHY_MAX,
-            "the log behind the backup of LSN %" PRIu64
-            " ends with LSN %" PRIu64 ", before the newest backup",
-            look->oldest, look->end.lsn);
-    }
-    if ((error != 0 || short_of) && look->oldest != look->newest) {
+    if (error != 0 && look->oldest != look->newest) {
         uint64_t failed_lsn = look->end.lsn;
         memcpy(older, why, sizeof older);
         error = read_log(look, directory, look->newest, why);

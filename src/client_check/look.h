@@ -37,6 +37,7 @@ struct look {
     uint32_t valid;  /* of them */
     uint64_t newest; /* LSN of the newest valid one; 0: none */
     uint64_t oldest;
+    uint64_t named; /* LSN up to which they tell that the log was durable */
 
     uint64_t segments;
     uint64_t first_lsn; /* of the log */

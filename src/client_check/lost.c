@@ -128,6 +128,7 @@ static int print_list(
         plan->cut ? salvage_behind(&plan->salvage, plan->lsn, &sink, why) : 0;
     if (error == 0 && plan->cut) {
         lost->durable = u64_max(lost->durable, salvage_claimed(&plan->salvage));
+        lost->durable = u64_max(lost->durable, plan->named);
         add_unknown(list, lost->durable);
     }
     if (plan->open_ended) {

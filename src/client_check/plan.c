@@ -255,6 +255,7 @@ int plan_make(struct plan *plan, struct look *look)
         return refuse(plan, strerror(-error));
     }
     plan->cut = look->broken;
+    plan->named = look->named;
     status = find_end(plan, look);
     if (status == 0) {
         status = plan_backups(plan, look, &oldest);

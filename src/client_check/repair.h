@@ -41,6 +41,7 @@ struct plan {
     const char *path;
     struct salvage salvage;
     uint64_t lsn;    /* the store goes on behind it */
+    uint64_t named;  /* LSN up to which backups tell that the log was durable */
     bool cut;        /* the log ends there now, whatever stood behind */
     bool open_ended; /* files are missing that held what nobody can tell */
     struct action *actions;

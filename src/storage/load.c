@@ -195,6 +195,8 @@ int load_newest(struct storage *storage, struct recovery *recovery,
         } else if (error == -EUCLEAN || error == -EIO) {
             pass_over(storage, lsn, why);
             recovery->damaged++;
+            recovery->durable = u64_max(recovery->durable,
+                backup_claim(storage->directory, lsn, storage->identity));
             why[0] = '\0';
             error = 0;
         } else if (error != -ENOSPC) {

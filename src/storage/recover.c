@@ -152,6 +152,7 @@ static int replay_log(struct storage *storage, struct recovery *recovery,
         .segment_bytes = storage->options.segment_bytes,
         .begun = storage->begun || recovery->from > 0 || recovery->damaged > 0,
         .always = storage->options.sync == KV_SYNC_ALWAYS,
+        .durable = recovery->durable,
         .diag = storage->options.diag,
     };
     uint64_t from = recovery->from;

@@ -197,6 +197,7 @@ struct recovery {
     struct storage_moment until;
     uint64_t from;    /* LSN of the backup that was loaded; 0: none */
     uint32_t damaged; /* backups passed over, since they are not valid */
+    uint64_t durable; /* LSN up to which they tell that the log was */
     uint32_t later;   /* backups passed over, since they are later */
     bool stopped;     /* at the moment, before the end of the log */
 };

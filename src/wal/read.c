@@ -429,7 +429,7 @@ int wal_read(const struct wal_options *options, uint64_t from,
         .frames = malloc(WAL_GROUP_MAX * sizeof(struct frame)),
         .expected = from + 1,
     };
-    *end = (struct wal_end){0};
+    *end = (struct wal_end){.durable = options->durable};
     why[0] = '\0';
     if (reader.frames == NULL) {
         return failed(&reader, "the log", -ENOMEM);

@@ -53,7 +53,9 @@ struct wal_options {
     int directory; /* an open descriptor, the caller's */
     uint8_t identity[WAL_IDENTITY_SIZE];
     uint64_t segment_bytes;
-    bool begun;  /* a log is known to have begun: none at all is damage */
+    bool begun;       /* a log is known to have begun: none at all is damage */
+    uint64_t durable; /* LSN up to which something else tells that the log was
+                         durable: if it ends before, that is damage */
     bool always; /* every group is synced: new segments are written over once
                     before use, and durable before the first frame */
     struct diag *diag;
