@@ -27,8 +27,7 @@ enum {
     ROUNDS = 12,
     DAMAGES_MAX = 3,
     BACKUPS = 2,
-    SEGMENTS_MAX = 16,
-    TEXT_MAX = 256
+    SEGMENTS_MAX = 16
 };
 
 struct commit {
@@ -155,13 +154,6 @@ static uint32_t commits_until(const struct history *history, uint64_t lsn)
 
 /* ---- Damage -------------------------------------------------------------- */
 
-static void name_segment(
-    const struct history *history, uint32_t index, char name[WAL_NAME_MAX])
-{
-    (void)snprintf(
-        name, WAL_NAME_MAX, "log-%020" PRIu64, history->segments[index]);
-}
-
 static uint64_t draw(struct history *history, uint64_t limit)
 {
     return test_random_below(&history->random, limit);
@@ -190,22 +182,32 @@ static uint32_t draw_place(
     uint64_t end = segment_end(history, index);
     *lsn = history->segments[index] +
            draw(history, end + 1 - history->segments[index]);
-    name_segment(history, index, name);
+    (void)snprintf(
+        name, WAL_NAME_MAX, "log-%020" PRIu64, history->segments[index]);
     return index;
 }
 
-static void damage_frame(
+/* One bit, or zeros as of pages that the disk has lost. */
+static void damage_frames(
     struct history *history, struct stored *copy, struct harm *harm)
 {
     char name[WAL_NAME_MAX];
     uint64_t lsn;
+    uint64_t frames = draw(history, 2) == 0 ? 1 : 1 + draw(history, 60);
     uint32_t index = draw_place(history, &lsn, name);
     uint64_t at = DISK_PAGE + (lsn - history->segments[index]) * FRAME_SIZE;
-    if (disk_has(&copy->disk, name) && disk_size(&copy->disk, name) > at) {
+    uint64_t size = frames * FRAME_SIZE;
+    if (!disk_has(&copy->disk, name) ||
+        disk_size(&copy->disk, name) < at + size) {
+        return;
+    }
+    if (frames == 1) {
         disk_flip(&copy->disk, name, at + draw(history, FRAME_SIZE),
             (unsigned)draw(history, 8));
-        note(harm, lsn, lsn);
+    } else {
+        disk_zero(&copy->disk, name, (struct disk_span){at, size});
     }
+    note(harm, lsn, u64_min(lsn + frames - 1, segment_end(history, index)));
 }
 
 /* Cut short in the midst of a frame. */
@@ -272,7 +274,7 @@ static void damage_key(
 }
 
 static void (*const damages[])(
-    struct history *, struct stored *, struct harm *) = {damage_frame,
+    struct history *, struct stored *, struct harm *) = {damage_frames,
     damage_size, damage_head, damage_name, damage_backup, damage_key};
 
 /* ---- The command --------------------------------------------------------- */

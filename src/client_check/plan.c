@@ -151,8 +151,25 @@ static bool misleads(const struct salvage *salvage, uint32_t index)
                segment->next_lsn != segment[1].first_lsn);
 }
 
-/* The log ends behind plan->lsn, in the segment number index. */
-static int plan_cut(struct plan *plan, uint32_t index)
+/* The segment number index goes on with the next LSN: the frame before stands
+ * in it, or it begins there.  Of a backup's last LSN the frame may be gone. */
+static bool holds_end(struct plan *plan, struct look *look, uint32_t index)
+{
+    char why[WAL_WHY_MAX];
+    uint64_t last = 0;
+    struct salvage *salvage = &plan->salvage;
+    const struct wal_sink sink = {look_take, look};
+    if (index == salvage->count ||
+        salvage->segments[index].first_lsn > plan->lsn) {
+        return index < salvage->count;
+    }
+    return salvage_reach(salvage, plan->lsn - 1, &sink, &last, why) == 0 &&
+           last >= plan->lsn;
+}
+
+/* The log ends behind plan->lsn, which stands in the segment number index if in
+ * any. */
+static int plan_cut(struct plan *plan, struct look *look, uint32_t index)
 {
     int status = 0;
     const struct salvage *salvage = &plan->salvage;
@@ -168,7 +185,7 @@ static int plan_cut(struct plan *plan, uint32_t index)
     file_close(spare < 0 ? -1 : spare);
     plan->open_ended = salvage->count == 0 || index == salvage->count ||
                        salvage->segments[salvage->count - 1].next_lsn != 0;
-    if (status == 0 && index < salvage->count) {
+    if (status == 0 && holds_end(plan, look, index)) {
         status =
             add(plan, ACTION_REPLACE, salvage->segments[index].name, index);
     } else if (status == 0) {
@@ -179,41 +196,21 @@ static int plan_cut(struct plan *plan, uint32_t index)
     return status;
 }
 
-/* Sets *index to the segment that the log ends in: to none if it ends before
- * the backup that the sound run begins with, since one of an earlier time is
- * refused. */
-static int find_last(struct plan *plan, struct look *look, uint32_t *index)
-{
-    char why[WAL_WHY_MAX];
-    const struct wal_sink sink = {look_take, look};
-    uint64_t last = plan->lsn;
-    *index = salvage_find(&plan->salvage, plan->lsn + 1);
-    if (!plan->cut || plan->lsn == 0 || plan->lsn > look->newest) {
-        return 0;
-    }
-    if (salvage_reach(&plan->salvage, plan->lsn - 1, &sink, &last, why) != 0) {
-        return refuse(plan, why);
-    }
-    *index = last < plan->lsn ? plan->salvage.count : *index;
-    return 0;
-}
-
 static int plan_log(struct plan *plan, struct look *look, uint64_t oldest)
 {
     const struct salvage *salvage = &plan->salvage;
-    uint32_t index;
+    uint32_t index = salvage_find(salvage, plan->lsn + 1);
     uint32_t from = salvage_find(salvage, oldest + 1);
-    int status = find_last(plan, look, &index);
+    int status = 0;
     for (uint32_t i = 0; i < salvage->strange_count && status == 0; i++) {
         status = set_aside(plan, salvage->strange[i].name);
     }
-    for (uint32_t i = from; i < index && index < salvage->count && status == 0;
-         i++) {
+    for (uint32_t i = from; i < index && status == 0; i++) {
         if (misleads(salvage, i)) {
             status = add(plan, ACTION_REPLACE, salvage->segments[i].name, i);
         }
     }
-    return status == 0 && plan->cut ? plan_cut(plan, index) : status;
+    return status == 0 && plan->cut ? plan_cut(plan, look, index) : status;
 }
 
 /* ---- The whole ----------------------------------------------------------- */
