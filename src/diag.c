@@ -96,8 +96,9 @@ __attribute__((format(printf, 2, 3))) static void print_own(
     char line[LINE_MAX_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    put_line(diag, line, format_line(diag, line, format, arguments));
+    size_t size = format_line(diag, line, format, arguments);
     va_end(arguments);
+    put_line(diag, line, size);
 }
 
 __attribute__((format(printf, 2, 0))) static void print_line(
@@ -110,10 +111,11 @@ __attribute__((format(printf, 2, 0))) static void print_line(
     size_t size = format_line(diag, line, format, arguments);
     flockfile(diag->stream);
     bool takes = takes_line(diag, 0);
-    if (takes && diag->dropped > 0) {
+    uint64_t dropped = diag->dropped;
+    if (takes && dropped > 0) {
         print_own(diag,
             "%" PRIu64 " lines were dropped before this one: nobody took them",
-            diag->dropped);
+            dropped);
         diag->dropped = 0;
         takes = takes_line(diag, 0);
     }

@@ -12,6 +12,7 @@
 #ifndef DIAG_H
 #define DIAG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ struct diag {
     /* A word before each line in place of the time, none if it is empty;
      * NULL: the time. */
     const char *name;
-    uint64_t dropped; /* lines not told of yet; under the stream's lock */
+    _Atomic uint64_t dropped; /* lines not told of; under the stream's lock */
 };
 
 /* Prints to stderr, with the time unless JOURNAL_STREAM is set. */

@@ -12,7 +12,7 @@
 
 #include "bytes.h"
 
-enum { BLOCK_BYTES = 128 << 10 };
+enum { BLOCK_BYTES = 32 << 10 };
 
 bool process_hold_streams(void)
 {

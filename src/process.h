@@ -14,7 +14,7 @@ bool process_hold_streams(void);
 /* Ignores SIGPIPE and SIGXFSZ: what they tell is told by a call too. */
 void process_ignore_signals(void);
 
-/* Large blocks of memory (128 KiB) go back to the system when they are freed:
+/* Large blocks of memory (32 KiB) go back to the system when they are freed:
  * by its own choice malloc keeps more and more of them. */
 void process_return_memory(void);
 

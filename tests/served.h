@@ -17,11 +17,11 @@ struct served_options {
     unsigned workers;         /* 0: 1 */
     unsigned connections_max; /* 0: 2,000 */
     bool signals;             /* the test has blocked SIGTERM and SIGINT */
+    int verbose;
+    FILE *diagnostics; /* NULL: none */
     int64_t idle_timeout_ms;
     int64_t request_timeout_ms;
     uint64_t held_max;
-    int verbose;
-    FILE *diagnostics; /* NULL: none */
 };
 
 struct served {

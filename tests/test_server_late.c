@@ -21,8 +21,14 @@ static bool is_quiet(int fd)
 static void the_silent_are_closed_and_the_others_are_not(void)
 {
     struct served served;
-    served_start(&served,
-        &(struct served_options){.memory = true, .idle_timeout_ms = LIMIT_MS});
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    REQUIRE(stream != NULL);
+    served_start(&served, &(struct served_options){.memory = true,
+                              .idle_timeout_ms = LIMIT_MS,
+                              .verbose = 1,
+                              .diagnostics = stream});
     int busy = served_dial(&served);
     int64_t began = clock_steady_ms();
     int silent = served_dial(&served);
@@ -38,6 +44,9 @@ static void the_silent_are_closed_and_the_others_are_not(void)
     close(silent);
     close(busy);
     served_end(&served);
+    CHECK_INT(fclose(stream), 0);
+    CHECK(strstr(text, ": silent for KV_IDLE_TIMEOUT seconds\n") != NULL);
+    free(text);
 }
 
 /* Sends the bytes of size, one a step, until the server closes; returns how
