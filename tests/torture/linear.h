@@ -66,7 +66,7 @@ struct linear_step {
     int64_t result;   /* GET, ADD: the value, if status is SUCCESS */
 };
 
-enum { LINEAR_NO_SESSION = UINT32_MAX };
+#define LINEAR_NO_SESSION UINT32_MAX
 
 struct linear_op {
     int64_t call_ns;   /* before it was sent */
