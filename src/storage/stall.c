@@ -10,17 +10,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { NS_A_MS = 1000000 };
+
 #define NOTHING_WRITTEN "nothing was written; try again later"
 
 void stall_begin(struct storage *storage)
 {
     atomic_store_explicit(
-        &storage->silent_since_ms, clock_steady_ms(), memory_order_relaxed);
+        &storage->silent_since_ns, clock_steady_ns(), memory_order_relaxed);
 }
 
 void stall_end(struct storage *storage)
 {
-    atomic_store_explicit(&storage->silent_since_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&storage->silent_since_ns, 0, memory_order_relaxed);
     lock(&storage->figures_lock);
     bool stalled = storage->figures.stalled;
     storage->figures.stalled = false;
@@ -33,9 +35,9 @@ void stall_end(struct storage *storage)
 
 int64_t storage_silent_ms(struct storage *storage)
 {
-    int64_t since_ms =
-        atomic_load_explicit(&storage->silent_since_ms, memory_order_relaxed);
-    return since_ms == 0 ? 0 : clock_steady_ms() - since_ms;
+    int64_t since_ns =
+        atomic_load_explicit(&storage->silent_since_ns, memory_order_relaxed);
+    return since_ns == 0 ? 0 : (clock_steady_ns() - since_ns) / NS_A_MS;
 }
 
 /* Counts the writes of a batch that are told BUSY; says so once a stall. */

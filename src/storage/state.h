@@ -96,7 +96,7 @@ struct storage {
     /* Since when, by the steady clock, the disk has not answered to what every
      * write waits for; 0: it is not asked.  Set by one thread: the committer
      * with always, the keeper with everysec. */
-    _Atomic int64_t silent_since_ms;
+    _Atomic int64_t silent_since_ns;
 
     pthread_mutex_t figures_lock;
     struct figures figures;
