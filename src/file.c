@@ -370,6 +370,24 @@ void *file_reserve_memory(uint64_t size)
     return memory + head;
 }
 
+static void touch(volatile uint8_t *byte)
+{
+    uint8_t as_it_is = *byte;
+    *byte = as_it_is;
+}
+
+void file_touch_memory(void *memory, uint64_t size)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint8_t *bytes = memory;
+    for (uint64_t at = 0; at < size; at += page) {
+        touch(&bytes[at]);
+    }
+    if (size > 0) {
+        touch(&bytes[size - 1]);
+    }
+}
+
 void file_release_memory(void *memory, uint64_t size)
 {
     if (memory != NULL) {

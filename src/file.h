@@ -73,6 +73,9 @@ int file_list(int directory, int (*entry)(void *context, const char *name),
 /* Address space for size bytes: zero, readable and writable, touched as used;
  * not counted against memory until then.  NULL on failure, errno set. */
 void *file_reserve_memory(uint64_t size);
+/* Takes the memory now: each page is written as it is.  Nobody else may be
+ * writing to it. */
+void file_touch_memory(void *memory, uint64_t size);
 void file_release_memory(void *memory, uint64_t size);
 
 /* size bytes that nobody can guess; -errno if there are none. */

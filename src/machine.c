@@ -11,10 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bytes.h"
@@ -114,6 +116,37 @@ static uint64_t limit_of_line(const char *root, char *line)
     return lowest;
 }
 
+/* What RLIMIT_AS leaves. */
+static uint64_t addresses_left(uint64_t page)
+{
+    char text[CGROUP_FILE_MAX];
+    struct rlimit limit;
+    int64_t used = 0; /* pages */
+    bool overflow;
+    int result = getrlimit(RLIMIT_AS, &limit);
+    assert(result == 0);
+    if (limit.rlim_cur == RLIM_INFINITY) {
+        return UINT64_MAX;
+    }
+    read_text("/proc/self/statm", text, sizeof text);
+    bool known = decimal_parse(text, strcspn(text, " "), &used, &overflow);
+    uint64_t bytes = known && used > 0 ? (uint64_t)used * page : 0;
+    return limit.rlim_cur - u64_min(bytes, limit.rlim_cur);
+}
+
+static uint64_t stack_size(void)
+{
+    pthread_attr_t attributes;
+    size_t size = 0;
+    int error = pthread_attr_init(&attributes);
+    if (error == 0) {
+        error = pthread_attr_getstacksize(&attributes, &size);
+        assert(error == 0);
+        (void)pthread_attr_destroy(&attributes);
+    }
+    return size;
+}
+
 void machine_memory(const char *root, struct machine_memory *memory)
 {
     char path[PATH_MAX];
@@ -124,6 +157,8 @@ void machine_memory(const char *root, struct machine_memory *memory)
     assert(pages > 0 && page > 0);
     memory->physical = (uint64_t)pages * (uint64_t)page;
     memory->limit = UINT64_MAX;
+    memory->addresses = addresses_left((uint64_t)page);
+    memory->stack = stack_size();
     (void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     read_text(path, text, sizeof text);
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;

@@ -5,9 +5,12 @@
 #include <stdint.h>
 
 struct machine_memory {
-    uint64_t physical; /* bytes */
-    uint64_t limit;    /* the lowest of this cgroup and those above it;
-                        * UINT64_MAX: none */
+    uint64_t physical;  /* bytes */
+    uint64_t limit;     /* the lowest of this cgroup and those above it;
+                         * UINT64_MAX: none */
+    uint64_t addresses; /* of RLIMIT_AS, what is not used yet; UINT64_MAX: no
+                         * limit */
+    uint64_t stack;     /* addresses that a thread takes for its stack */
 };
 
 /* Reads the limits of cgroup v2 (memory.max) and v1 (memory.limit_in_bytes)

@@ -22,6 +22,10 @@ void process_return_memory(void);
  * threads made later, so that they can be read (signalfd). */
 void process_on_stop(void (*stop)(int signal));
 
+/* Has all threads allocate from one heap, where addresses are limited: each
+ * heap would reserve 64 MiB of them. */
+void process_share_heap(void);
+
 /* Raises the limit of open files to wanted if it is lower.  Returns how many
  * this process may have: less than wanted if that is refused. */
 uint64_t process_raise_files(uint64_t wanted);

@@ -66,6 +66,7 @@ static int open_storage(
         .log_keep_ms = config_span_ms(config, CONFIG_LOG_KEEP),
         .log_keep_bytes = config_span_bytes(config, CONFIG_LOG_KEEP),
         .load_threads = (uint32_t)config_number(config, CONFIG_WORKERS),
+        .preallocate = config_number(config, CONFIG_PREALLOCATE) != 0,
         .diag = diag,
         .fatal = end_fatally,
         .context = diag,
@@ -88,6 +89,7 @@ static int create_server(const struct config *config, struct diag *diag,
         .connections_max =
             (unsigned)config_number(config, CONFIG_MAX_CONNECTIONS),
         .storage = storage,
+        .preallocate = config_number(config, CONFIG_PREALLOCATE) != 0,
         .diag = diag,
         .idle_timeout_ms =
             (int64_t)config_number(config, CONFIG_IDLE_TIMEOUT) * 1000,
@@ -144,6 +146,46 @@ static int serve(const struct config *config, struct diag *diag)
     return served < 0 || closed < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static struct plan_demand demand_of(const struct config *config)
+{
+    uint64_t workers = config_number(config, CONFIG_WORKERS);
+    uint64_t connections = config_number(config, CONFIG_MAX_CONNECTIONS);
+    bool always = config_number(config, CONFIG_SYNC) == KV_SYNC_ALWAYS;
+    return (struct plan_demand){
+        .capacity = config_number(config, CONFIG_CAPACITY),
+        .server_bytes =
+            server_bytes((unsigned)workers, (unsigned)connections, always),
+        .workers = workers,
+    };
+}
+
+/* What is "auto" follows from the machine. */
+static void resolve(struct config *config, const struct machine_memory *memory)
+{
+    config_resolve(
+        config, CONFIG_WORKERS, u64_min(machine_cores(), CONFIG_WORKERS_MAX));
+    const struct plan_demand demand = demand_of(config);
+    config_resolve(config, CONFIG_CAPACITY,
+        plan_capacity(&demand, memory, CONFIG_CAPACITY_MAX));
+}
+
+/* False, with a line, if the memory cannot suffice. */
+static bool check_memory(const struct config *config,
+    const struct machine_memory *memory, struct diag *diag)
+{
+    char why[PLAN_WHY_MAX];
+    const struct plan_demand demand = demand_of(config);
+    bool all = config_number(config, CONFIG_PREALLOCATE) != 0;
+    if (!plan_fits(&demand, memory, all, why)) {
+        diag_line(diag, "%s", why);
+        return false;
+    }
+    if (memory->addresses != UINT64_MAX) {
+        process_share_heap();
+    }
+    return true;
+}
+
 /* What a flag asks for; returns the exit status. */
 static int print(
     const struct config *config, const struct machine_memory *memory)
@@ -155,7 +197,8 @@ static int print(
     } else if (config->action == CONFIG_SHOW_CONFIG) {
         config_print(config, stdout);
     } else if (config->action == CONFIG_PLAN) {
-        plan_print(config_number(config, CONFIG_CAPACITY), memory, stdout);
+        const struct plan_demand demand = demand_of(config);
+        plan_print(&demand, memory, stdout);
     }
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -181,10 +224,7 @@ int main(int argc, char **argv)
         return EXIT_CONFIGURATION;
     }
     machine_memory("", &memory);
-    config_resolve(
-        &config, CONFIG_CAPACITY, plan_capacity(&memory, CONFIG_CAPACITY_MAX));
-    config_resolve(
-        &config, CONFIG_WORKERS, u64_min(machine_cores(), CONFIG_WORKERS_MAX));
+    resolve(&config, &memory);
     int printed = print(&config, &memory);
     if (config_check(&config) < 0) {
         diag_line(&diag, "%s", config.why);
@@ -197,7 +237,8 @@ int main(int argc, char **argv)
     diag.drops = true;
     process_ignore_signals();
     process_return_memory();
-    if (!raise_files(&config, &diag)) {
+    if (!check_memory(&config, &memory, &diag) ||
+        !raise_files(&config, &diag)) {
         return EXIT_CONFIGURATION;
     }
     return serve(&config, &diag);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -396,6 +397,25 @@ static void reserved_memory_is_zero_and_not_yet_taken(void)
     CHECK(errno != 0);
 }
 
+static void touched_memory_is_taken_and_as_it_was(void)
+{
+    enum { PAGES = 2048 };
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const uint64_t size = PAGES * page;
+    unsigned char taken[PAGES] = {0};
+    uint8_t *memory = file_reserve_memory(size);
+    REQUIRE(memory != NULL);
+    memory[page] = 7;
+    file_touch_memory(memory, size);
+    REQUIRE(mincore(memory, size, taken) == 0);
+    for (int i = 0; i < PAGES; i++) {
+        CHECK_INT(taken[i] & 1, 1);
+        CHECK_INT(memory[(uint64_t)i * page], i == 1 ? 7 : 0);
+    }
+    file_touch_memory(memory, 0);
+    file_release_memory(memory, size);
+}
+
 static void random_bytes_differ(void)
 {
     uint8_t first[600] = {0};
@@ -424,6 +444,7 @@ const struct test_case test_file[] = {
     TEST_CASE(a_directory_in_another_takes_files),
     TEST_CASE(a_list_tells_every_name_once),
     TEST_CASE(reserved_memory_is_zero_and_not_yet_taken),
+    TEST_CASE(touched_memory_is_taken_and_as_it_was),
     TEST_CASE(random_bytes_differ),
     TEST_END,
 };

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "bytes.h"
@@ -110,6 +111,32 @@ static void long_paths_do_no_harm(void)
     CHECK(test_directory_remove(&root));
 }
 
+static uint64_t addresses_under(rlim_t limit)
+{
+    struct machine_memory memory;
+    struct rlimit limits;
+    REQUIRE(getrlimit(RLIMIT_AS, &limits) == 0);
+    limits.rlim_cur = limit;
+    REQUIRE(setrlimit(RLIMIT_AS, &limits) == 0);
+    machine_memory("", &memory);
+    CHECK(memory.stack > 0);
+    return memory.addresses;
+}
+
+static void the_limit_of_addresses_is_what_is_left(void)
+{
+    const rlim_t high = (rlim_t)1 << 60;
+    const rlim_t low = (rlim_t)1 << 59;
+    uint64_t of_high = addresses_under(high);
+    uint64_t of_low = addresses_under(low);
+    CHECK(of_high > 0 && of_high < high);
+    CHECK(of_low > 0 && of_low < low);
+    /* What the test itself allocates meanwhile is little. */
+    CHECK(of_high - of_low > low - (1 << 30));
+    CHECK(of_high - of_low < low + (1 << 30));
+    CHECK_U64(addresses_under(RLIM_INFINITY), UINT64_MAX);
+}
+
 static void cores_are_those_this_process_may_run_on(void)
 {
     cpu_set_t before;
@@ -129,6 +156,7 @@ static void cores_are_those_this_process_may_run_on(void)
 const struct test_case test_machine[] = {
     TEST_CASE(the_lowest_limit_counts),
     TEST_CASE(long_paths_do_no_harm),
+    TEST_CASE(the_limit_of_addresses_is_what_is_left),
     TEST_CASE(cores_are_those_this_process_may_run_on),
     TEST_END,
 };

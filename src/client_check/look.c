@@ -234,6 +234,7 @@ static void look_at_records(struct look *look, const char *path)
     char why[STORAGE_WHY_MAX];
     struct machine_memory memory;
     struct storage *storage;
+    const struct plan_demand demand = {.workers = 1};
     uint64_t most = look->replayed + 1;
     if (look->newest != 0) {
         for (uint32_t i = 0; i < look->count; i++) {
@@ -242,7 +243,7 @@ static void look_at_records(struct look *look, const char *path)
         }
     }
     machine_memory("", &memory);
-    if (plan_capacity(&memory, most) < most) {
+    if (plan_capacity(&demand, &memory, most) < most) {
         return;
     }
     const struct storage_options options = {

@@ -40,6 +40,8 @@
         "directory of the log and the backups; made if it is not there")       \
     X(CAPACITY, NUMBER, CONFIG_AUTO, 1, CONFIG_CAPACITY_MAX, "", "",           \
         "records that fit; auto: what half of the memory holds; see --plan")   \
+    X(PREALLOCATE, NUMBER, "0", 0, 1, "", "",                                  \
+        "1: takes all memory at the start, or refuses to start; see --plan")   \
     X(SYNC, WORD, "always", 0, 0, "always everysec none", "",                  \
         "when a write is on disk: before its reply, each second, or whenever") \
     X(BACKUP_INTERVAL, NUMBER, "60", 0, 31536000, "", "",                      \

@@ -117,6 +117,7 @@ static int make_workers(struct server *server)
         u64_max(SERVER_HELD_SUM / server->options.workers, SERVER_HELD_MIN);
     uint64_t held_max = server->options.held_max;
     struct worker_options options = {.storage = server->options.storage,
+        .preallocate = server->options.preallocate,
         .diag = server->options.diag,
         .limits = {.idle_ms = server->options.idle_timeout_ms,
             .request_ms = server->options.request_timeout_ms,
@@ -125,12 +126,20 @@ static int make_workers(struct server *server)
         .ended = worker_ended,
         .context = server};
     unsigned wanted = server->options.workers;
+    int64_t started_ms = clock_steady_ms();
     server->workers = calloc(wanted, sizeof(struct worker *));
     int error = server->workers == NULL ? -ENOMEM : 0;
     while (error == 0 && server->workers_count < wanted) {
         error =
             worker_create(&server->workers[server->workers_count], &options);
         server->workers_count += error == 0 ? 1 : 0;
+    }
+    if (error == 0 && server->options.preallocate) {
+        diag_line(server->options.diag,
+            "server: %llu bytes of memory taken in %lld ms, for %u workers",
+            (unsigned long long)wanted *
+                worker_bytes(storage_lends(server->options.storage)),
+            (long long)(clock_steady_ms() - started_ms), wanted);
     }
     return error;
 }
@@ -147,6 +156,12 @@ static int open_listener(struct server *server, char why[SERVER_WHY_MAX])
         server->port = listener_port(server->listener);
     }
     return error;
+}
+
+uint64_t server_bytes(unsigned workers, unsigned connections, bool always)
+{
+    return workers * worker_bytes(always) +
+           (uint64_t)connections * sizeof(struct conn);
 }
 
 int server_create(struct server **made, const struct server_options *options,

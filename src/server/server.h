@@ -25,7 +25,8 @@ struct server_options {
     unsigned workers;         /* at least 1 */
     unsigned connections_max; /* at least 1 */
     struct storage *storage;  /* outlives the server */
-    struct diag *diag;        /* outlives the server; may be NULL */
+    bool preallocate;  /* takes the memory of the workers when it is created */
+    struct diag *diag; /* outlives the server; may be NULL */
     /* SIGTERM and SIGINT stop it.  The caller has blocked them before any
      * thread was made. */
     bool signals;
@@ -34,6 +35,10 @@ struct server_options {
     uint64_t held_max; /* bytes each worker keeps of unfinished requests and
                         * replies not taken; 0: its share of SERVER_HELD_SUM */
 };
+
+/* Memory of a server: workers with all that they may ever need (always: for a
+ * storage with KV_SYNC=always), and connections at rest. */
+uint64_t server_bytes(unsigned workers, unsigned connections, bool always);
 
 /* Binds and listens; nobody is served yet.  0, or -errno with one line in why:
  * what, with which numbers, what to do.  The limit of open files is the

@@ -79,10 +79,25 @@ static bool has_spare(struct worker *worker)
     return worker->spare != NULL;
 }
 
-int turn_prepare(struct worker *worker)
+int turn_prepare(struct worker *worker, unsigned count, bool touch)
 {
-    worker->bundle = make_bundle(worker);
-    return worker->bundle != NULL && has_spare(worker) ? 0 : -ENOMEM;
+    assert(count >= WORKER_BUNDLES && count <= WORKER_BUNDLES_MAX);
+    while (worker->bundles_count < count) {
+        struct bundle *bundle = make_bundle(worker);
+        if (bundle == NULL) {
+            return -ENOMEM;
+        }
+        if (touch) {
+            memset(&bundle->batch.ops, 0, sizeof bundle->batch.ops);
+            memset(bundle->spans, 0, sizeof bundle->spans);
+            memset(bundle->bytes, 0, BUNDLE_BYTES);
+        }
+        bundle->next = worker->spare;
+        worker->spare = bundle;
+    }
+    worker->bundle = worker->spare;
+    worker->spare = worker->bundle->next;
+    return 0;
 }
 
 bool turn_can_receive(struct worker *worker)

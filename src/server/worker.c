@@ -39,6 +39,31 @@ void worker_wake_locked(struct worker *worker)
 
 /* ---- Setup and teardown -------------------------------------------------- */
 
+enum { STREAM_BYTES = (KV_SCAN_MAX + 1) * sizeof(kv_message_t) };
+
+uint64_t worker_bytes(bool lends)
+{
+    uint64_t bundle = sizeof(struct bundle) + BUNDLE_BYTES;
+    return sizeof(struct worker) + STREAM_BYTES +
+           (lends ? WORKER_BUNDLES_MAX : WORKER_BUNDLES) * bundle;
+}
+
+/* 0 or -ENOMEM. */
+static int make_buffers(struct worker *worker)
+{
+    bool touch = worker->options.preallocate;
+    bool all = touch && storage_lends(worker->options.storage);
+    worker->stream = malloc(STREAM_BYTES);
+    if (worker->stream == NULL) {
+        return -ENOMEM;
+    }
+    if (touch) {
+        memset(worker->stream, 0, STREAM_BYTES);
+    }
+    return turn_prepare(
+        worker, all ? WORKER_BUNDLES_MAX : WORKER_BUNDLES, touch);
+}
+
 int worker_create(struct worker **made, const struct worker_options *options)
 {
     struct worker *worker = calloc(1, sizeof *worker);
@@ -63,10 +88,10 @@ int worker_create(struct worker **made, const struct worker_options *options)
         worker_destroy(worker);
         return error;
     }
-    worker->stream = malloc((KV_SCAN_MAX + 1) * sizeof *worker->stream);
-    if (worker->stream == NULL || turn_prepare(worker) != 0) {
+    error = make_buffers(worker);
+    if (error != 0) {
         worker_destroy(worker);
-        return -ENOMEM;
+        return error;
     }
     *made = worker;
     return 0;

@@ -30,6 +30,7 @@
 #include <pthread.h>
 
 enum {
+    WORKER_BUNDLES = 2, /* without a committer: one to fill and a spare one */
     WORKER_BUNDLES_MAX = 64, /* about 100 KiB each, made when needed */
     WORKER_EVENTS_MAX = 128, /* of one epoll_wait */
     WORKER_FLUSH_OPS = BATCH_OPS_MAX - CONN_ROOM_MESSAGES,
@@ -74,6 +75,7 @@ struct backup_wait {
 
 struct worker_options {
     struct storage *storage;
+    bool preallocate;
     struct diag *diag;
     struct deadline_limits limits;
     /* What the server asks of itself through its workers; both are called
@@ -119,6 +121,8 @@ struct worker {
 
 /* ---- For the server ------------------------------------------------------ */
 
+/* All that one may ever need; lends: it works for a committer. */
+uint64_t worker_bytes(bool lends);
 /* 0 or -errno. */
 int worker_create(struct worker **worker, const struct worker_options *options);
 int worker_start(struct worker *worker);
@@ -147,8 +151,9 @@ void worker_close(struct worker *worker, struct conn *conn);
 void worker_tell(
     struct worker *worker, const struct conn *conn, const char *what);
 
-/* A bundle to fill, and a spare one.  0 or -ENOMEM. */
-int turn_prepare(struct worker *worker);
+/* Makes count bundles, at least two: one to fill, and spare ones; with touch,
+ * takes their memory.  0 or -ENOMEM. */
+int turn_prepare(struct worker *worker, unsigned count, bool touch);
 void bundle_free(struct bundle *bundle);
 /* False while all that can be lent is, and the disk is not slow. */
 bool turn_can_receive(struct worker *worker);

@@ -93,7 +93,8 @@ static int make_table(struct storage *storage,
         storage_plan(capacity, &plan);
         snprintf(why, STORAGE_WHY_MAX,
             "KV_CAPACITY is %" PRIu64 ", which takes %" PRIu64
-            " bytes of address space; the system refuses that: %s",
+            " bytes of address space; the system refuses that: %s; set it to "
+            "less, or allow more (vm.overcommit_memory)",
             capacity, plan.reserved_bytes, strerror(-error));
     }
     return error;
@@ -110,6 +111,19 @@ static int make_buffers(struct storage *storage, char why[STORAGE_WHY_MAX])
     storage->view.table = storage->table;
     storage->sweeper->batch.owner = storage;
     return 0;
+}
+
+static void take_memory(struct storage *storage)
+{
+    int64_t started_ms = clock_steady_ms();
+    uint64_t bytes = table_touch(storage->table);
+    file_touch_memory(storage->sweeper, sizeof *storage->sweeper);
+    file_touch_memory(storage->view.overlay, sizeof *storage->view.overlay);
+    bytes += sizeof *storage->sweeper + sizeof *storage->view.overlay;
+    diag_line(storage->options.diag,
+        "storage: %" PRIu64 " bytes of memory taken in %" PRId64
+        " ms, for all of %" PRIu64 " records",
+        bytes, clock_steady_ms() - started_ms, storage->options.capacity);
 }
 
 static int start_threads(struct storage *storage, char why[STORAGE_WHY_MAX])
@@ -162,6 +176,9 @@ static int fill(struct storage *storage, char why[STORAGE_WHY_MAX])
     }
     if (error == 0) {
         error = make_buffers(storage, why);
+    }
+    if (error == 0 && storage->options.preallocate) {
+        take_memory(storage);
     }
     if (error == 0 && storage->options.directory != NULL) {
         error = storage_recover(storage, why);
@@ -359,6 +376,11 @@ uint32_t storage_scan(struct storage *storage,
 {
     return table_scan(
         storage->table, prefix, storage_now(storage), cursor, records);
+}
+
+bool storage_lends(const struct storage *storage)
+{
+    return storage->committer_runs;
 }
 
 bool storage_durable(const struct storage *storage)

@@ -32,6 +32,7 @@ struct storage_options {
     int64_t log_keep_ms;
     uint64_t log_keep_bytes;
     uint32_t load_threads; /* of recovery; at least 1 */
+    bool preallocate;      /* takes all memory when it is opened */
     struct diag *diag;     /* must outlive the storage */
     /* Called when the log can no longer be trusted (a sync failed).  The
      * server ends the process.  If it returns, or is NULL, the storage refuses
@@ -151,6 +152,9 @@ struct storage_backup_request {
 };
 bool storage_backup(
     struct storage *storage, struct storage_backup_request *request);
+
+/* True if storage_commit may return false. */
+bool storage_lends(const struct storage *storage);
 
 /* True if it has a directory, false if it is in memory alone. */
 bool storage_durable(const struct storage *storage);

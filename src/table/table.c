@@ -85,14 +85,29 @@ int table_create(struct table **result, uint64_t capacity, uint32_t spare,
     return 0;
 }
 
+static struct table_size size_of(const struct table *table)
+{
+    struct table_size size;
+    table_measure(
+        table->capacity, (uint32_t)(table->slots_max - table->capacity), &size);
+    return size;
+}
+
+uint64_t table_touch(struct table *table)
+{
+    struct table_size size = size_of(table);
+    file_touch_memory(table->slots, size.slot_bytes);
+    file_touch_memory(table->buckets, size.bucket_bytes);
+    file_touch_memory(table->overflow, size.overflow_bytes);
+    return size.slot_bytes + size.bucket_bytes + size.overflow_bytes;
+}
+
 void table_destroy(struct table *table)
 {
     if (table == NULL) {
         return;
     }
-    struct table_size size;
-    table_measure(
-        table->capacity, (uint32_t)(table->slots_max - table->capacity), &size);
+    struct table_size size = size_of(table);
     uint64_t count = bucket_count(table);
     for (uint64_t i = 0; i < count; i++) {
         pthread_mutex_destroy(&table->buckets[i].lock);

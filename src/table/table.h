@@ -75,6 +75,9 @@ void table_measure(uint64_t capacity, uint32_t spare, struct table_size *size);
  * are under way.  0, -ENOMEM if the address space is refused. */
 int table_create(struct table **table, uint64_t capacity, uint32_t spare,
     const uint8_t secret[SIPHASH_SECRET_SIZE]);
+/* Takes all memory that it may ever need now; before anybody else uses it.
+ * Returns how many bytes. */
+uint64_t table_touch(struct table *table);
 void table_destroy(struct table *table);
 /* Empties it; nobody else may be using it. */
 void table_clear(struct table *table);
