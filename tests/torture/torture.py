@@ -29,7 +29,7 @@ SERVER = os.path.join(BUILD, "bin/server")
 CLIENT = os.path.join(BUILD, "bin/client")
 PRELOAD = os.path.join(BUILD, "torture/preload_disk.so")
 START_S = 60
-CALL_S = 60  # of one request: longer than any fault that a row plays
+CALL_S = 30  # of one request: longer than any fault that a row plays
 
 
 class Row:
