@@ -29,6 +29,7 @@
     X(storage_moment)                                                          \
     X(storage_retain)                                                          \
     X(storage_threads)                                                         \
+    X(snapshot)                                                                \
     X(store)                                                                   \
     X(env_file)                                                                \
     X(setting)                                                                 \

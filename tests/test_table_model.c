@@ -232,7 +232,10 @@ static void a_snapshot_is_the_state_of_its_beginning(void)
         memcpy(saved->then, model->entries, sizeof saved->then);
         uint64_t count = model->count;
         table_snapshot_start(model->table, save, saved);
-        for (uint64_t i = 0; table_snapshot_bucket(model->table, i); i++) {
+        enum table_saved last = TABLE_SAVED;
+        for (uint64_t i = 0; last != TABLE_ALL_SAVED; i++) {
+            last = table_snapshot_bucket(model->table, i, UINT32_MAX, save);
+            CHECK(last != TABLE_CROWDED);
             for (unsigned changes = round % 8; changes > 0; changes--) {
                 change(model, share_of(round + 1));
             }

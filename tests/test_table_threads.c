@@ -124,6 +124,18 @@ static void *sweep_on(void *context)
     return NULL;
 }
 
+/* Called by two threads. */
+static void save(void *context, const struct record *record)
+{
+    struct scene *scene = context;
+    uint64_t number;
+    uint64_t version;
+    if (!sample_number(record->key, &number) ||
+        !sample_check(number, record->value, record->value_len, &version)) {
+        report(scene, 0, 1);
+    }
+}
+
 /* The changing thread starts a snapshot when it is asked to; its buckets are
  * saved here. */
 static void *snapshot_on(void *context)
@@ -137,7 +149,8 @@ static void *snapshot_on(void *context)
             continue;
         }
         uint64_t index = 0;
-        while (table_snapshot_bucket(scene->table, index)) {
+        while (table_snapshot_bucket(scene->table, index, UINT32_MAX, save) !=
+               TABLE_ALL_SAVED) {
             index++;
         }
         pthread_mutex_lock(&scene->lock);
@@ -145,18 +158,6 @@ static void *snapshot_on(void *context)
         pthread_mutex_unlock(&scene->lock);
     }
     return NULL;
-}
-
-/* Called under the mutex of a bucket, by two threads. */
-static void save(void *context, const struct record *record)
-{
-    struct scene *scene = context;
-    uint64_t number;
-    uint64_t version;
-    if (!sample_number(record->key, &number) ||
-        !sample_check(number, record->value, record->value_len, &version)) {
-        report(scene, 0, 1);
-    }
 }
 
 static void change(struct scene *scene, struct test_random *random, uint64_t i)

@@ -30,6 +30,7 @@ enum {
     BACKUP_NAME_MAX = 32,
     BACKUP_WHY_MAX = HEAD_WHY_MAX,
     BACKUP_BUFFER_FRAMES = 6400, /* of each of the two buffers: 2 MB */
+    BACKUP_ROOM = 64,            /* records that backup_pace makes room for */
     BACKUP_LIST_MAX = 4096       /* files that are looked at */
 };
 
@@ -55,8 +56,12 @@ void backup_begin(struct backup_writer *writer, const struct backup_head *head);
  * backup_finish returns, it does nothing. */
 void backup_add(struct backup_writer *writer, const kv_message_t *record,
     int64_t expire_ms);
-/* Syncs what is written, now and then, so that the end is not a long wait.
- * Returns the error so far. */
+/* The same, without waiting: for BACKUP_ROOM records after each backup_pace, by
+ * the thread that calls that. */
+void backup_add_at_once(struct backup_writer *writer,
+    const kv_message_t *record, int64_t expire_ms);
+/* Makes room for BACKUP_ROOM records; syncs what is written, now and then, so
+ * that the end is not a long wait.  One thread.  Returns the error so far. */
 int backup_pace(struct backup_writer *writer);
 /* Writes the rest and the footer, syncs, names.  0, or -errno and nothing is
  * left.  Frees in any case.  count records must have been added. */

@@ -23,6 +23,7 @@ struct backup_writer {
     struct frame *filling;
     struct frame *resting; /* being written out, or empty */
     uint32_t fill;         /* frames in filling */
+    uint32_t kept;         /* of its room, for backup_add_at_once */
     uint64_t count;        /* frames added in all */
     uint64_t offset;       /* where filling goes */
     bool writing;          /* somebody writes resting out */
@@ -122,13 +123,10 @@ static void write_out_locked(struct backup_writer *writer)
     pthread_cond_broadcast(&writer->written);
 }
 
-static void add(struct backup_writer *writer, const kv_message_t *message,
-    uint8_t type, int64_t arg)
+static void add_locked(struct backup_writer *writer,
+    const kv_message_t *message, uint8_t type, int64_t arg)
 {
-    pthread_mutex_lock(&writer->lock);
-    while (writer->fill == BACKUP_BUFFER_FRAMES) {
-        write_out_locked(writer);
-    }
+    assert(writer->fill + writer->kept < BACKUP_BUFFER_FRAMES);
     struct frame *frame = &writer->filling[writer->fill++];
     frame->lsn = ++writer->count;
     frame->time_ms = writer->head.time_ms;
@@ -136,6 +134,16 @@ static void add(struct backup_writer *writer, const kv_message_t *message,
     frame->message = *message;
     frame->message.type = type;
     frame->message.status = 0;
+}
+
+static void add(struct backup_writer *writer, const kv_message_t *message,
+    uint8_t type, int64_t arg)
+{
+    pthread_mutex_lock(&writer->lock);
+    while (writer->fill + writer->kept >= BACKUP_BUFFER_FRAMES) {
+        write_out_locked(writer);
+    }
+    add_locked(writer, message, type, arg);
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -145,12 +153,26 @@ void backup_add(
     add(writer, record, KV_PUT, expire_ms);
 }
 
+void backup_add_at_once(
+    struct backup_writer *writer, const kv_message_t *record, int64_t expire_ms)
+{
+    pthread_mutex_lock(&writer->lock);
+    assert(writer->kept > 0);
+    writer->kept--;
+    add_locked(writer, record, KV_PUT, expire_ms);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 int backup_pace(struct backup_writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
     if (writer->fill > BACKUP_BUFFER_FRAMES / 2) {
         write_out_locked(writer);
     }
+    while (writer->fill + BACKUP_ROOM > BACKUP_BUFFER_FRAMES) {
+        write_out_locked(writer);
+    }
+    writer->kept = BACKUP_ROOM;
     uint64_t offset = writer->offset;
     int error = writer->error;
     pthread_mutex_unlock(&writer->lock);

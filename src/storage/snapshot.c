@@ -8,17 +8,31 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Called under a bucket's mutex. */
+static void fill(kv_message_t *message, const struct record *record)
+{
+    message->type = KV_PUT;
+    message->status = 0;
+    message->value_len = record->value_len;
+    memcpy(message->key, record->key, KV_KEY_SIZE);
+    memcpy(message->value, record->value, KV_VALUE_MAX);
+}
+
+/* From the committing thread; may wait for the disk. */
 static void save(void *context, const struct record *record)
 {
     struct storage *storage = context;
-    kv_message_t message = {
-        .type = KV_PUT,
-        .value_len = record->value_len,
-    };
-    memcpy(message.key, record->key, KV_KEY_SIZE);
-    memcpy(message.value, record->value, KV_VALUE_MAX);
+    kv_message_t message;
+    fill(&message, record);
     backup_add(storage->backup_writer, &message, record->expire_ms);
+}
+
+/* Under a bucket's mutex. */
+static void save_at_once(void *context, const struct record *record)
+{
+    struct storage *storage = context;
+    kv_message_t message;
+    fill(&message, record);
+    backup_add_at_once(storage->backup_writer, &message, record->expire_ms);
 }
 
 /* The instant: under the commit lock, between two groups. */
@@ -36,6 +50,27 @@ static void begin(struct storage *storage, struct backup_writer *writer,
     unlock(&storage->commit);
 }
 
+/* Nobody waits for the disk with a bucket's mutex held.  An error shows at the
+ * end; until then commits must find the snapshot in order. */
+static void save_all(struct storage *storage, struct backup_writer *writer)
+{
+    enum table_saved saved = TABLE_SAVED;
+    for (uint64_t i = 0; saved != TABLE_ALL_SAVED; i++) {
+        (void)backup_pace(writer);
+        saved =
+            table_snapshot_bucket(storage->table, i, BACKUP_ROOM, save_at_once);
+        if (saved == TABLE_CROWDED) {
+            /* Only who wants to make it slow can have filled it so. */
+            lock(&storage->commit);
+            table_save(storage->table, i);
+            unlock(&storage->commit);
+        }
+    }
+    /* What a commit has begun to save is saved when it lets go of the lock. */
+    lock(&storage->commit);
+    unlock(&storage->commit);
+}
+
 int snapshot_save(struct storage *storage, struct backup_head *head)
 {
     struct backup_writer *writer;
@@ -44,11 +79,7 @@ int snapshot_save(struct storage *storage, struct backup_head *head)
         return error;
     }
     begin(storage, writer, head);
-    for (uint64_t i = 0; table_snapshot_bucket(storage->table, i); i++) {
-        /* An error shows at the end; until then commits must find the
-         * snapshot in order. */
-        (void)backup_pace(writer);
-    }
+    save_all(storage, writer);
     /* The backup must not be ahead of the log. */
     error = wal_sync(storage->wal);
     if (error != 0) {

@@ -60,12 +60,30 @@ void bucket_save_locked(struct table *table, struct bucket *head)
         return;
     }
     head->saved = table->generation;
-    for (struct bucket *bucket = head; bucket != NULL;
+    bucket_unlock(head);
+    bucket_each(table, head, table->save, table->save_context);
+    bucket_lock(head);
+}
+
+uint32_t bucket_records(
+    const struct table *table, const struct bucket *bucket, uint32_t most)
+{
+    uint32_t count = 0;
+    for (; bucket != NULL && count <= most;
          bucket = bucket_next(table, bucket)) {
+        count += bucket_entries(bucket);
+    }
+    return count;
+}
+
+void bucket_each(const struct table *table, const struct bucket *bucket,
+    void (*save)(void *context, const struct record *record), void *context)
+{
+    for (; bucket != NULL; bucket = bucket_next(table, bucket)) {
         for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
             uint32_t slot = bucket_slot(bucket, i);
             if (slot != 0) {
-                table->save(table->save_context, &table->slots[slot]);
+                save(context, &table->slots[slot]);
             }
         }
     }

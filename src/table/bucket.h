@@ -189,8 +189,16 @@ struct bucket *bucket_acquire_settled(struct table *table, uint64_t hash);
 void bucket_lock(struct bucket *bucket);
 void bucket_unlock(struct bucket *bucket);
 
-/* Hands the bucket's records to the snapshot if it does not have them. */
+/* For the committing thread: hands the bucket's records to the snapshot if it
+ * does not have them.  Lets go of the mutex meanwhile, so that readers do not
+ * wait for whatever the snapshot waits for: nobody else changes the bucket. */
 void bucket_save_locked(struct table *table, struct bucket *bucket);
+/* Its records, counted no further than just beyond most. */
+uint32_t bucket_records(
+    const struct table *table, const struct bucket *bucket, uint32_t most);
+/* Calls save for each of them. */
+void bucket_each(const struct table *table, const struct bucket *bucket,
+    void (*save)(void *context, const struct record *record), void *context);
 
 /* The last bucket of the chain, and how many entries of one are used: they are
  * the first ones. */

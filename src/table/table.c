@@ -213,6 +213,14 @@ static void grow(struct table *table)
     bucket_count_set(table, count + 1);
 }
 
+static void grow_to_fit(struct table *table)
+{
+    while (table->records > table_buckets(table) * TABLE_LOAD &&
+           table_buckets(table) < table->buckets_max) {
+        grow(table);
+    }
+}
+
 /* ---- Reading ------------------------------------------------------------ */
 
 uint64_t table_hash(const struct table *table, const uint8_t key[KV_KEY_SIZE])
@@ -353,9 +361,8 @@ bool table_publish(struct table *table, struct record *record)
         bucket_append(table, head, hash_tag(record->hash), slot);
         bucket_unlock(head);
         table->records++;
-        uint64_t count = table_buckets(table);
-        if (table->records > count * TABLE_LOAD && count < table->buckets_max) {
-            grow(table);
+        if (!table_changing(table)) {
+            grow_to_fit(table);
         }
         return true;
     }
@@ -408,6 +415,7 @@ void table_change_end(struct table *table)
     int error = pthread_mutex_unlock(&table->change_lock);
     assert(error == 0);
     (void)error;
+    grow_to_fit(table);
 }
 
 /* ---- Loading ------------------------------------------------------------ */

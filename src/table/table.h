@@ -130,11 +130,12 @@ bool table_remove(
     struct table *table, uint64_t hash, const uint8_t key[KV_KEY_SIZE]);
 
 /* What is published and removed between the two, readers see all at once: who
- * reads meanwhile waits for the end. */
+ * reads meanwhile waits for the end.  The table grows after it only: that may
+ * have to wait for a snapshot. */
 void table_change_begin(struct table *table);
 void table_change_end(struct table *table);
-/* Hands the bucket of this hash to the snapshot now, so that a change of it
- * does not take the time later. */
+/* Hands the bucket of this hash (a bucket's number is one) to the snapshot now:
+ * a change of it does not take the time later. */
 void table_save(struct table *table, uint64_t hash);
 
 /* ---- Walks --------------------------------------------------------------- */
@@ -153,13 +154,23 @@ uint32_t table_sweep(struct table *table, uint64_t *position, uint32_t buckets,
 
 /* A snapshot hands every record, as it is when the snapshot starts, to save
  * exactly once: from table_snapshot_bucket, or, where a change would come
- * first, from the committing thread just before the change; always under the
- * bucket's mutex.  Start and end are for the committing thread (or under the
- * lock that makes it so), buckets for any one thread. */
+ * first, from the committing thread just before the change.  It may wait there:
+ * no mutex is held.  Start is for the committing thread (or under the lock that
+ * makes it so), buckets for any one thread; once all are saved, what the
+ * committing thread had begun to save may be under way still. */
 void table_snapshot_start(struct table *table,
     void (*save)(void *context, const struct record *record), void *context);
-/* Saves bucket number index, if it is not saved yet; false behind the last. */
-bool table_snapshot_bucket(struct table *table, uint64_t index);
+
+enum table_saved {
+    TABLE_SAVED,
+    TABLE_CROWDED,  /* it has more than most records: table_save does it */
+    TABLE_ALL_SAVED /* there is no bucket of that number */
+};
+
+/* Saves bucket number index, if it is not saved yet, under its mutex: with a
+ * save that does not wait, for at most that many records. */
+enum table_saved table_snapshot_bucket(struct table *table, uint64_t index,
+    uint32_t most, void (*save)(void *context, const struct record *record));
 
 /* ---- Loading: many threads, an empty table ------------------------------ */
 

@@ -165,14 +165,23 @@ void table_snapshot_start(struct table *table,
     table->save_context = context;
 }
 
-bool table_snapshot_bucket(struct table *table, uint64_t index)
+enum table_saved table_snapshot_bucket(struct table *table, uint64_t index,
+    uint32_t most, void (*save)(void *context, const struct record *record))
 {
     if (index >= table_buckets(table)) {
-        return false;
+        return TABLE_ALL_SAVED;
     }
+    enum table_saved saved = TABLE_SAVED;
     struct bucket *bucket = &table->buckets[index];
     bucket_lock(bucket);
-    bucket_save_locked(table, bucket);
+    if (bucket->saved != table->generation) {
+        if (bucket_records(table, bucket, most) > most) {
+            saved = TABLE_CROWDED;
+        } else {
+            bucket->saved = table->generation;
+            bucket_each(table, bucket, save, table->save_context);
+        }
+    }
     bucket_unlock(bucket);
-    return true;
+    return saved;
 }
