@@ -213,6 +213,44 @@ static void a_spare_is_made_once(void)
     logged_remove(&log);
 }
 
+/* A large one takes several calls; others may go on meanwhile, and one that is
+ * superfluous then goes, as it does at the end. */
+static void a_spare_is_made_in_parts(void)
+{
+    enum { PARTS = 3, PART = 8 << 20 };
+    struct logged log;
+    logged_make(&log, true);
+    log.options.segment_bytes = (PARTS - 1) * PART + LOGGED_SEGMENT;
+    REQUIRE(logged_open(&log, 0) == 0);
+    for (int i = 1; i < PARTS; i++) {
+        CHECK_ERRNO(wal_prepare(log.wal), EAGAIN);
+        CHECK(!disk_has(&log.disk, "log-spare"));
+        CHECK(logged_commit(&log, 1, false));
+    }
+    CHECK_OK(wal_prepare(log.wal));
+    CHECK_U64(disk_size(&log.disk, "log-spare"), log.options.segment_bytes);
+    CHECK(!disk_has(&log.disk, "log-spare-new"));
+    while (disk_has(&log.disk, "log-spare")) {
+        CHECK(logged_commit(&log, WAL_GROUP_MAX / 2, false));
+    }
+    CHECK_ERRNO(wal_prepare(log.wal), EAGAIN);
+    CHECK(disk_has(&log.disk, "log-spare-new"));
+    uint64_t kept = log.count;
+    CHECK_OK(wal_remove_before(log.wal, kept));
+    CHECK(disk_has(&log.disk, "log-spare"));
+    CHECK(!disk_has(&log.disk, "log-spare-new"));
+    CHECK_OK(wal_prepare(log.wal));
+    while (disk_has(&log.disk, "log-spare")) {
+        CHECK(logged_commit(&log, WAL_GROUP_MAX / 2, false));
+    }
+    CHECK_ERRNO(wal_prepare(log.wal), EAGAIN);
+    CHECK(disk_has(&log.disk, "log-spare-new"));
+    logged_close(&log);
+    CHECK(!disk_has(&log.disk, "log-spare-new"));
+    CHECK_OK(logged_open(&log, kept));
+    logged_remove(&log);
+}
+
 /* A spare of another size, and what was left half made, go at the start. */
 static void what_is_left_over_is_cleared_away(void)
 {
@@ -425,6 +463,7 @@ const struct test_case test_wal_segments[] = {
     TEST_CASE(segments_go_when_nobody_needs_them),
     TEST_CASE(old_frames_do_not_come_back),
     TEST_CASE(a_spare_is_made_once),
+    TEST_CASE(a_spare_is_made_in_parts),
     TEST_CASE(what_is_left_over_is_cleared_away),
     TEST_CASE(segments_of_another_size_are_read),
     TEST_CASE(the_identity_is_found),

@@ -27,6 +27,7 @@ struct keeper {
     int64_t note_ms; /* when to try, at the earliest */
     int64_t backup_ms;
     bool prepare_failed;
+    bool preparing; /* the next segment ahead is half made */
 };
 
 /* ---- The log ------------------------------------------------------------- */
@@ -90,6 +91,10 @@ static void prepare_log(struct keeper *keeper)
         return;
     }
     int error = wal_prepare(storage->wal);
+    keeper->preparing = error == -EAGAIN;
+    if (keeper->preparing) {
+        return;
+    }
     if (error != 0 && !keeper->prepare_failed) {
         diag_line(storage->options.diag,
             "log: cannot allocate the next segment of %" PRIu64
@@ -280,9 +285,11 @@ bool storage_backup(
 /* ---- The thread ---------------------------------------------------------- */
 
 /* Sleeps until the next tick, until somebody wants something, or not at all
- * while there is much to sweep; false when the thread is to end. */
-static bool wait_for_tick(struct storage *storage)
+ * while there is much to sweep, or a segment half made; false when the thread
+ * is to end. */
+static bool wait_for_tick(struct keeper *keeper)
 {
+    struct storage *storage = keeper->storage;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += KEEPER_TICK_MS * 1000000L;
@@ -294,7 +301,8 @@ static bool wait_for_tick(struct storage *storage)
     int error = 0;
     while (!storage->keeper_stops && !storage->backup_done &&
            (storage->waiting == NULL || storage->backup_runs) &&
-           !storage->sweep_goes_on && error != ETIMEDOUT) {
+           !storage->sweep_goes_on && !keeper->preparing &&
+           error != ETIMEDOUT) {
         error = pthread_cond_timedwait(
             &storage->keeper_wakes, &storage->keeper_lock, &until);
     }
@@ -315,12 +323,12 @@ static void *keeper_run(void *context)
         keeper.now_ms = clock_steady_ms();
         sweep(&keeper);
         if (storage->wal != NULL) {
-            prepare_log(&keeper);
             sync_log(&keeper);
             note_log(&keeper);
+            prepare_log(&keeper);
             back_up(&keeper);
         }
-    } while (wait_for_tick(storage));
+    } while (wait_for_tick(&keeper));
     return NULL;
 }
 

@@ -165,6 +165,7 @@ int wal_open(struct wal **result, const struct wal_options *options,
     }
     wal->options = *options;
     wal->fd = -1;
+    wal->spare_fd = -1;
     pthread_mutex_init(&wal->lock, NULL);
     pthread_mutex_init(&wal->sync_lock, NULL);
     pthread_mutex_init(&wal->spare_lock, NULL);
@@ -188,6 +189,7 @@ void wal_close(struct wal *wal)
         file_close(wal->sealed[i].fd);
     }
     file_close(wal->fd);
+    spare_abandon_locked(wal);
     segment_list_free(&wal->list);
     free(wal->buffer);
     pthread_mutex_destroy(&wal->spare_lock);
@@ -210,6 +212,7 @@ static int keep_as_spare(struct wal *wal, const char *name)
     int error =
         file_size(fd) == (int64_t)wal->options.segment_bytes ? 0 : -EINVAL;
     if (error == 0) {
+        spare_abandon_locked(wal);
         error = file_rename(wal->options.directory, name, WAL_SPARE_NEW);
     }
     if (error == 0) {

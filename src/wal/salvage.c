@@ -310,7 +310,7 @@ static int make(const struct salvage *salvage,
         .bytes =
             u64_max(u64_round_up(segment->bytes, DISK_PAGE), WAL_SEGMENT_MIN),
     };
-    int fd = segment_make(target->into, target->name, head.bytes, false);
+    int fd = segment_make(target->into, target->name, head.bytes);
     if (fd < 0) {
         return fd;
     }

@@ -12,7 +12,8 @@
 enum {
     LSN_DIGITS = 20,
     SEGMENTS_MAX = 1 << 20, /* files in one directory that are looked at */
-    OVER_CHUNK = 1 << 20    /* bytes written over at once */
+    OVER_CHUNK = 1 << 20,   /* bytes written over at once */
+    OVER_PART = 8 << 20     /* bytes written over and synced by one call */
 };
 
 /* The numbers of a segment's head. */
@@ -134,30 +135,30 @@ int segment_read_head(int fd, const uint8_t identity[WAL_IDENTITY_SIZE],
     return 0;
 }
 
-static int write_over(int fd, uint64_t bytes)
+int segment_write_over(int fd, uint64_t *at, uint64_t bytes)
 {
     void *zeros = calloc(1, OVER_CHUNK);
     if (zeros == NULL) {
         return -ENOMEM;
     }
     int error = 0;
-    for (uint64_t at = 0; at < bytes && error == 0; at += OVER_CHUNK) {
-        error = file_write_at(fd, zeros, u64_min(OVER_CHUNK, bytes - at), at);
+    uint64_t end = u64_min(*at + OVER_PART, bytes);
+    while (*at < end && error == 0) {
+        uint64_t size = u64_min(OVER_CHUNK, end - *at);
+        error = file_write_at(fd, zeros, size, *at);
+        *at += size;
     }
     free(zeros);
     return error != 0 ? error : file_sync(fd);
 }
 
-int segment_make(int directory, const char *name, uint64_t bytes, bool over)
+int segment_make(int directory, const char *name, uint64_t bytes)
 {
     int fd = file_create(directory, name);
     if (fd < 0) {
         return fd;
     }
     int error = file_allocate(fd, bytes);
-    if (error == 0 && over) {
-        error = write_over(fd, bytes);
-    }
     if (error != 0) {
         file_close(fd);
         /* What is left of it is overwritten by the next attempt. */

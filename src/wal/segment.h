@@ -49,8 +49,11 @@ int segment_identity(int fd, uint8_t identity[WAL_IDENTITY_SIZE]);
 /* LSN of the last frame that the segment has room for.  0 or -errno. */
 int segment_room(int directory, uint64_t first_lsn, uint64_t *room_lsn);
 
-/* Makes a file of bytes bytes, allocated; with over, written over with zeros
- * and synced.  Returns its descriptor; on -errno nothing is left. */
-int segment_make(int directory, const char *name, uint64_t bytes, bool over);
+/* Makes a file of bytes bytes, allocated.  Returns its descriptor; on -errno
+ * nothing is left. */
+int segment_make(int directory, const char *name, uint64_t bytes);
+/* Writes a part of the file, from *at on, over with zeros, syncs it, and moves
+ * *at on, up to bytes.  0 or -errno. */
+int segment_write_over(int fd, uint64_t *at, uint64_t bytes);
 
 #endif

@@ -32,10 +32,14 @@ struct wal {
     bool unsure;            /* what it left could not be wiped */
 
     pthread_mutex_t spare_lock; /* held while a spare is made; before lock */
-    pthread_mutex_t sync_lock;  /* held while syncing; before lock */
-    pthread_mutex_t lock;       /* guards all that follows */
-    int fd;                     /* the segment written to; -1: none yet */
-    struct segment_head head;   /* of that one */
+    /* under it */
+    int spare_fd;      /* of the one that is half made; -1: none is */
+    uint64_t spare_at; /* bytes of it that are written over */
+
+    pthread_mutex_t sync_lock; /* held while syncing; before lock */
+    pthread_mutex_t lock;      /* guards all that follows */
+    int fd;                    /* the segment written to; -1: none yet */
+    struct segment_head head;  /* of that one */
     struct sealed sealed[SEALED_MAX];
     uint32_t sealed_count;
     struct segment_list list;
@@ -44,5 +48,10 @@ struct wal {
     bool names_dirty; /* names changed since the directory was synced */
     int broken;       /* a sync failed: -errno */
 };
+
+/* ---- spare.c ------------------------------------------------------------- */
+
+/* Removes the spare segment that is half made, if one is. */
+void spare_abandon_locked(struct wal *wal);
 
 #endif

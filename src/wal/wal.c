@@ -180,8 +180,7 @@ static int take_spare(struct wal *wal)
     bool spare = wal->spare;
     pthread_mutex_unlock(&wal->lock);
     if (!spare) {
-        return segment_make(
-            directory, WAL_NEW, wal->options.segment_bytes, false);
+        return segment_make(directory, WAL_NEW, wal->options.segment_bytes);
     }
     int error = file_rename(directory, WAL_SPARE, WAL_NEW);
     pthread_mutex_lock(&wal->lock);
@@ -299,27 +298,6 @@ int wal_reserve(struct wal *wal, uint32_t frames)
         return 0;
     }
     return next_segment(wal);
-}
-
-int wal_prepare(struct wal *wal)
-{
-    pthread_mutex_lock(&wal->spare_lock);
-    pthread_mutex_lock(&wal->lock);
-    bool spare = wal->spare;
-    pthread_mutex_unlock(&wal->lock);
-    int fd = spare ? -1
-                   : segment_make(wal->options.directory, WAL_SPARE_NEW,
-                         wal->options.segment_bytes, wal->options.always);
-    int error = spare || fd >= 0 ? 0 : fd;
-    if (fd >= 0) {
-        file_close(fd);
-        error = file_rename(wal->options.directory, WAL_SPARE_NEW, WAL_SPARE);
-        pthread_mutex_lock(&wal->lock);
-        wal->spare = error == 0;
-        pthread_mutex_unlock(&wal->lock);
-    }
-    pthread_mutex_unlock(&wal->spare_lock);
-    return error;
 }
 
 /* ---- Syncing ------------------------------------------------------------ */

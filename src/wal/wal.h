@@ -150,7 +150,9 @@ int wal_sync_sealed(struct wal *wal);
 int wal_broken(struct wal *wal);
 /* True if frames other than marks are written and not synced. */
 bool wal_dirty(struct wal *wal);
-/* Allocates the next segment ahead if it is not there.  0 or -errno. */
+/* Makes the next segment ahead if it is not there, or a part of it, so that a
+ * call takes no longer than 8 MiB take to write and sync.  0: it is there;
+ * -EAGAIN: to be called again, soon; another -errno: it cannot be had now. */
 int wal_prepare(struct wal *wal);
 /* Removes, or keeps to be used again, segments with no LSN above lsn.  One
  * thread at a time. */
