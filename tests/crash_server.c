@@ -37,6 +37,10 @@ _Noreturn static void become_server(
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         set = set && setenv(names[i][0], names[i][1], 1) == 0;
     }
+    for (size_t i = 0; settings->more != NULL && settings->more[i][0] != NULL;
+         i++) {
+        set = set && setenv(settings->more[i][0], settings->more[i][1], 1) == 0;
+    }
     if (set) {
         (void)execl(settings->program, settings->program, (char *)NULL);
     }

@@ -13,10 +13,12 @@ enum { CRASH_SAID_MAX = 16384, CRASH_WAIT_MS = 60000 };
 struct crash_settings {
     const char *program;
     const char *directory;
-    const char *sync;    /* KV_SYNC */
-    const char *segment; /* KV_LOG_SEGMENT */
-    const char *workers; /* KV_WORKERS; NULL: 2 */
-    const char *keep;    /* KV_BACKUP_KEEP; NULL: 2 */
+    const char *sync;       /* KV_SYNC */
+    const char *segment;    /* KV_LOG_SEGMENT */
+    const char *workers;    /* KV_WORKERS; NULL: 2 */
+    const char *keep;       /* KV_BACKUP_KEEP; NULL: 2 */
+    const char *(*more)[2]; /* names and values of the environment, up to the
+                               name NULL; NULL: nothing more */
 };
 
 struct crash_server {

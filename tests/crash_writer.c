@@ -42,6 +42,7 @@ void crash_writer_init(
 {
     memset(writer, 0, sizeof *writer);
     writer->number = number;
+    writer->burst = CRASH_BURST;
     test_random_init_seed(&writer->random, seed);
     for (uint32_t i = 0; i < CRASH_CELLS; i++) {
         writer->sent[i] = CRASH_ABSENT;
@@ -109,14 +110,14 @@ static bool number_of(const kv_message_t *reply, uint32_t cell, int64_t *number)
            memcmp(value, reply->value, reply->value_len) == 0;
 }
 
-static void fill(kv_message_t *message, int type,
-    const struct crash_writer *writer, uint32_t cell, int64_t number)
+static void fill(kv_message_t *message, int type, uint32_t writer,
+    uint32_t cell, int64_t number)
 {
     char key[KV_KEY_SIZE + 1];
     uint8_t value[KV_VALUE_MAX];
     size_t value_len = 0;
     int key_len = snprintf(key, sizeof key,
-        KEY_WRITER "%" PRIu32 KEY_CELL "%" PRIu32, writer->number, cell);
+        KEY_WRITER "%" PRIu32 KEY_CELL "%" PRIu32, writer, cell);
     if (type == KV_ADD) {
         value_len = decimal_format(number, value);
     } else if (type == KV_PUT || type == KV_EXPECT) {
@@ -125,13 +126,23 @@ static void fill(kv_message_t *message, int type,
     kv_error_t error =
         kv_message_fill(message, type, key, (size_t)key_len, value, value_len);
     assert(error == KV_SUCCESS);
-    (void)error;
+}
+
+void crash_get_fill(kv_message_t *message, uint32_t writer, uint32_t cell)
+{
+    fill(message, KV_GET, writer, cell, 0);
+}
+
+bool crash_get_read(const kv_message_t *reply, uint32_t cell, int64_t *number)
+{
+    *number = CRASH_ABSENT;
+    return reply->status == KV_NOT_FOUND ||
+           (reply->status == KV_SUCCESS && number_of(reply, cell, number));
 }
 
 /* ---- Requests ------------------------------------------------------------ */
 
-/* What the request makes of the cells. */
-static void apply(
+void crash_request_apply(
     const struct crash_request *request, int64_t cells[CRASH_CELLS])
 {
     uint32_t count = request->kind == CRASH_CHAIN ? CRASH_GROUP : 1;
@@ -183,30 +194,31 @@ static void make_messages(const struct crash_writer *writer,
 {
     int64_t before = request->before == CRASH_ABSENT ? 0 : request->before;
     uint32_t cell = request->cell;
+    uint32_t number = writer->number;
     switch (request->kind) {
     case CRASH_PUT:
-        fill(messages, KV_PUT, writer, cell, request->number);
+        fill(messages, KV_PUT, number, cell, request->number);
         break;
     case CRASH_DELETE:
-        fill(messages, KV_DELETE, writer, cell, 0);
+        fill(messages, KV_DELETE, number, cell, 0);
         break;
     case CRASH_ADD:
-        fill(messages, KV_ADD, writer, cell, request->number - before);
+        fill(messages, KV_ADD, number, cell, request->number - before);
         break;
     case CRASH_CHAIN:
         fill(messages,
             request->before == CRASH_ABSENT ? KV_EXPECT_ABSENT : KV_EXPECT,
-            writer, cell, before);
+            number, cell, before);
         for (uint32_t i = 0; i < CRASH_GROUP; i++) {
-            fill(&messages[1 + i], KV_PUT, writer, cell + i, request->number);
+            fill(&messages[1 + i], KV_PUT, number, cell + i, request->number);
         }
         break;
     case CRASH_FAIL:
-        fill(messages, KV_PUT, writer, cell, writer->last + 1);
-        fill(&messages[1], KV_EXPECT, writer, cell, writer->last + 2);
+        fill(messages, KV_PUT, number, cell, writer->last + 1);
+        fill(&messages[1], KV_EXPECT, number, cell, writer->last + 2);
         break;
     default:
-        fill(messages, KV_GET, writer, cell, 0);
+        fill(messages, KV_GET, number, cell, 0);
         break;
     }
     for (uint32_t i = 0; i + 1 < request->length; i++) {
@@ -251,7 +263,10 @@ static void judge(struct crash_writer *writer, const kv_message_t *reply)
     }
     writer->answers++;
     if (writer->answers == request->length) {
-        apply(request, writer->sure);
+        if (writer->tell != NULL) {
+            writer->tell(writer->context, request, true);
+        }
+        crash_request_apply(request, writer->sure);
         writer->acknowledged++;
         writer->answers = 0;
         writer->waiting_count--;
@@ -314,17 +329,20 @@ static bool receive(struct crash_writer *writer, int fd, kv_message_t *reply)
 
 static bool send_burst(struct crash_writer *writer, int fd)
 {
-    kv_message_t messages[CRASH_BURST * MESSAGES_MAX];
+    kv_message_t messages[CRASH_BURST_MAX * MESSAGES_MAX];
     uint32_t count =
-        1 + (uint32_t)test_random_below(&writer->random, CRASH_BURST);
+        1 + (uint32_t)test_random_below(&writer->random, writer->burst);
     uint32_t length = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct crash_request *request =
             &writer->waiting[writer->waiting_count++];
         choose(writer, request);
+        if (writer->tell != NULL) {
+            writer->tell(writer->context, request, false);
+        }
         make_messages(writer, request, &messages[length]);
         length += request->length;
-        apply(request, writer->sent);
+        crash_request_apply(request, writer->sent);
     }
     return send_all(fd, messages, length * sizeof messages[0]);
 }
@@ -336,8 +354,8 @@ void crash_writer_run(struct crash_writer *writer, uint16_t port)
     kv_message_t reply;
     while (!lost && !writer->complained) {
         lost = !send_burst(writer, fd);
-        uint32_t left =
-            (uint32_t)test_random_below(&writer->random, CRASH_AHEAD);
+        uint32_t left = (uint32_t)test_random_below(
+            &writer->random, CRASH_AHEAD * writer->burst);
         while (!lost && writer->waiting_count > left && !writer->complained) {
             lost = !receive(writer, fd, &reply);
             if (!lost) {
@@ -345,9 +363,7 @@ void crash_writer_run(struct crash_writer *writer, uint16_t port)
             }
         }
     }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
+    (void)close(fd);
 }
 
 /* ---- Checking ------------------------------------------------------------ */
@@ -357,7 +373,7 @@ static void ask_cells(
 {
     kv_message_t messages[CHECK_AHEAD];
     for (uint32_t i = 0; i < count; i++) {
-        fill(&messages[i], KV_GET, writer, first + i, 0);
+        crash_get_fill(&messages[i], writer->number, first + i);
     }
     if (!send_all(fd, messages, count * sizeof messages[0])) {
         complain(writer, "the server is gone");
@@ -373,12 +389,9 @@ static void read_cells(
         if (i % CHECK_AHEAD == 0) {
             ask_cells(writer, fd, i, left < CHECK_AHEAD ? left : CHECK_AHEAD);
         }
-        found[i] = CRASH_ABSENT;
         if (!receive(writer, fd, &reply)) {
             complain(writer, "the server is gone");
-        } else if (reply.status != KV_NOT_FOUND &&
-                   (reply.status != KV_SUCCESS ||
-                       !number_of(&reply, i, &found[i]))) {
+        } else if (!crash_get_read(&reply, i, &found[i])) {
             complain(
                 writer, "cell %" PRIu32 " has a value that nobody wrote", i);
         }
@@ -423,12 +436,12 @@ static void match(struct crash_writer *writer, const int64_t found[CRASH_CELLS])
     uint32_t taken = 0;
     memcpy(cells, writer->sure, sizeof cells);
     if (writer->answers > 0) {
-        apply(&writer->waiting[taken++], cells);
+        crash_request_apply(&writer->waiting[taken++], cells);
     }
     uint32_t differences = count_differences(found, cells);
     uint32_t least = differences;
     while (differences > 0 && taken < writer->waiting_count) {
-        apply(&writer->waiting[taken++], cells);
+        crash_request_apply(&writer->waiting[taken++], cells);
         differences = count_differences(found, cells);
         least = differences < least ? differences : least;
     }
@@ -437,26 +450,50 @@ static void match(struct crash_writer *writer, const int64_t found[CRASH_CELLS])
     }
 }
 
+/* Reads the cells; false after a complaint. */
+static bool find_cells(
+    struct crash_writer *writer, uint16_t port, int64_t found[CRASH_CELLS])
+{
+    int fd = dial(port);
+    if (fd < 0) {
+        complain(writer, "no connection: %s", strerror(errno));
+    } else {
+        read_cells(writer, fd, found);
+        (void)close(fd);
+    }
+    return !writer->complained;
+}
+
+/* Begins again with what was found. */
+static void settle(
+    struct crash_writer *writer, const int64_t found[CRASH_CELLS])
+{
+    memcpy(writer->sure, found, sizeof writer->sure);
+    memcpy(writer->sent, found, sizeof writer->sent);
+    writer->waiting_count = 0;
+    writer->answers = 0;
+}
+
 uint64_t crash_writer_check(struct crash_writer *writer, uint16_t port)
 {
     int64_t found[CRASH_CELLS] = {0};
     uint64_t records = 0;
-    int fd = dial(port);
-    if (fd < 0) {
-        complain(writer, "no connection: %s", strerror(errno));
-        return 0;
-    }
-    read_cells(writer, fd, found);
-    (void)close(fd);
-    if (!writer->complained) {
+    if (find_cells(writer, port, found)) {
         match(writer, found);
     }
+    settle(writer, found);
     for (uint32_t i = 0; i < CRASH_CELLS; i++) {
         records += found[i] != CRASH_ABSENT ? 1 : 0;
     }
-    memcpy(writer->sure, found, sizeof found);
-    memcpy(writer->sent, found, sizeof found);
-    writer->waiting_count = 0;
-    writer->answers = 0;
     return records;
+}
+
+void crash_writer_adopt(struct crash_writer *writer, uint16_t port)
+{
+    int64_t found[CRASH_CELLS] = {0};
+    (void)find_cells(writer, port, found);
+    settle(writer, found);
+    for (uint32_t i = 0; i < CRASH_CELLS; i++) {
+        writer->last = found[i] > writer->last ? found[i] : writer->last;
+    }
 }

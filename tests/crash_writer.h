@@ -20,8 +20,9 @@ enum {
     CRASH_SUMS = 20, /* cells for ADD */
     CRASH_CELLS = CRASH_SINGLES + CRASH_GROUPS * CRASH_GROUP + CRASH_SUMS,
     CRASH_ABSENT = -1,
-    CRASH_BURST = 32, /* requests or chains sent at once */
-    CRASH_AHEAD = 64  /* most that wait for their answers */
+    CRASH_BURST = 32,      /* requests or chains sent at once, at the most */
+    CRASH_BURST_MAX = 192, /* what that may be set to */
+    CRASH_AHEAD = 2        /* bursts that may wait when one more is sent */
 };
 
 enum crash_kind {
@@ -44,11 +45,17 @@ struct crash_request {
 
 struct crash_writer {
     uint32_t number;
+    /* Is told of each request before it is sent, and when all of it was
+     * answered; may be NULL. */
+    void (*tell)(
+        void *context, const struct crash_request *request, bool answered);
+    void *context;
+    uint32_t burst; /* requests sent at once */
     struct test_random random;
     int64_t last;              /* number given out */
     int64_t sent[CRASH_CELLS]; /* after all that was sent */
     int64_t sure[CRASH_CELLS]; /* after all that was acknowledged */
-    struct crash_request waiting[CRASH_AHEAD + CRASH_BURST];
+    struct crash_request waiting[(CRASH_AHEAD + 1) * CRASH_BURST_MAX];
     uint32_t waiting_count;
     uint32_t answers; /* messages of the first one that were answered */
     uint64_t acknowledged;
@@ -66,6 +73,17 @@ void crash_writer_run(struct crash_writer *writer, uint16_t port);
  * from then on.  Returns how many records there are.  Complaints are printed,
  * and noted in the writer. */
 uint64_t crash_writer_check(struct crash_writer *writer, uint16_t port);
+
+/* Takes the cells as they are for what the writer has written. */
+void crash_writer_adopt(struct crash_writer *writer, uint16_t port);
+
+/* What the request makes of the cells. */
+void crash_request_apply(
+    const struct crash_request *request, int64_t cells[CRASH_CELLS]);
+/* A GET of a cell of this writer. */
+void crash_get_fill(kv_message_t *message, uint32_t writer, uint32_t cell);
+/* The number that the reply to it shows; false if it stands for none. */
+bool crash_get_read(const kv_message_t *reply, uint32_t cell, int64_t *number);
 
 /* The cell that a key names: of which writer, and its number; false if none. */
 bool crash_key_parse(
