@@ -63,3 +63,20 @@ tsan-programs:
 		$(BUILD)/tsan/tests/unit $(BUILD)/tsan/torture/race
 
 .PHONY: tsan-programs
+
+
+TORTURE_PROGRAMS += $(addprefix $(BUILD)/torture/,nth preload_nth.so)
+
+# What a server's process is watched with.
+$(BUILD)/tests/torture/prelo%.o: override CFLAGS += -fPIC
+
+LINK_PRELOAD = @mkdir -p $(@D) && echo "  LD $@" && \
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
+
+$(BUILD)/torture/preload_nth.so: $(call test_object,torture/preload \
+		torture/preload_nth)
+	$(LINK_PRELOAD)
+
+$(BUILD)/torture/nth: $(call test_object,torture/nth crash_server crash_writer \
+		support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
