@@ -65,10 +65,12 @@ tsan-programs:
 .PHONY: tsan-programs
 
 
-TORTURE_PROGRAMS += $(addprefix $(BUILD)/torture/,nth preload_nth.so)
+TORTURE_PROGRAMS += $(addprefix $(BUILD)/torture/,nth preload_nth.so \
+	power_record power_verify preload_power.so)
 
 # What a server's process is watched with.
-$(BUILD)/tests/torture/prelo%.o: override CFLAGS += -fPIC
+$(BUILD)/tests/torture/prelo%.o $(BUILD)/tests/torture/power_trac%.o: \
+	override CFLAGS += -fPIC
 
 LINK_PRELOAD = @mkdir -p $(@D) && echo "  LD $@" && \
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
@@ -79,4 +81,20 @@ $(BUILD)/torture/preload_nth.so: $(call test_object,torture/preload \
 
 $(BUILD)/torture/nth: $(call test_object,torture/nth crash_server crash_writer \
 		support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+POWER_PARTS := torture/power_trace torture/power_history
+
+$(BUILD)/torture/preload_power.so: $(call test_object,torture/preload \
+		torture/preload_power torture/power_trace)
+	$(LINK_PRELOAD)
+
+$(BUILD)/torture/power_record: $(call test_object,torture/power_record \
+		$(POWER_PARTS) crash_server crash_writer support) \
+		$(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/power_verify: $(call test_object,torture/power_verify \
+		torture/power_plan torture/power_disk torture/power_image \
+		$(POWER_PARTS) crash_writer support) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
