@@ -95,27 +95,18 @@ static int open_last(
     return error == 0 ? 0 : failed(why, name, error);
 }
 
-/* A spare of the right size is used; what else was left half made goes. */
-static int look_for_spare(struct wal *wal)
+/* What was left half made goes, and the spare: a loss of power may have taken
+ * back that it became a segment, and left the frames that were written to it.
+ * The log may end just before the first of these. */
+static int remove_left_over(struct wal *wal)
 {
-    int directory = wal->options.directory;
-    static const char *const halves[] = {WAL_NEW, WAL_SPARE_NEW};
-    for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
-        int error = file_remove(directory, halves[i]);
-        if (error != 0 && error != -ENOENT) {
-            return error;
-        }
+    static const char *const names[] = {WAL_NEW, WAL_SPARE_NEW, WAL_SPARE};
+    int error = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(names) && error == 0; i++) {
+        error = file_remove(wal->options.directory, names[i]);
+        error = error == -ENOENT ? 0 : error;
     }
-    int fd = file_open_read(directory, WAL_SPARE);
-    if (fd == -ENOENT) {
-        return 0;
-    }
-    if (fd < 0) {
-        return fd;
-    }
-    wal->spare = file_size(fd) == (int64_t)wal->options.segment_bytes;
-    file_close(fd);
-    return wal->spare ? 0 : file_remove(directory, WAL_SPARE);
+    return error;
 }
 
 /* What stands in the log behind from is marked as durable by the next mark;
@@ -132,7 +123,7 @@ static int start(struct wal *wal, uint64_t from, const struct wal_end *end,
     wal->figures.durable = end->lsn;
     int error = segment_list_read(wal->options.directory, &wal->list);
     if (error == 0) {
-        error = look_for_spare(wal);
+        error = remove_left_over(wal);
     }
     if (error == 0) {
         error = sync_before(wal, end->first_lsn);
