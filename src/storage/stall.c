@@ -16,14 +16,15 @@ enum { NS_A_MS = 1000000 };
 
 void stall_begin(struct storage *storage)
 {
-    atomic_store_explicit(
-        &storage->silent_since_ns, clock_steady_ns(), memory_order_relaxed);
+    lock(&storage->figures_lock);
+    storage->figures.silent_since_ns = clock_steady_ns();
+    unlock(&storage->figures_lock);
 }
 
 void stall_end(struct storage *storage)
 {
-    atomic_store_explicit(&storage->silent_since_ns, 0, memory_order_relaxed);
     lock(&storage->figures_lock);
+    storage->figures.silent_since_ns = 0;
     bool stalled = storage->figures.stalled;
     storage->figures.stalled = false;
     unlock(&storage->figures_lock);
@@ -35,8 +36,9 @@ void stall_end(struct storage *storage)
 
 int64_t storage_silent_ms(struct storage *storage)
 {
-    int64_t since_ns =
-        atomic_load_explicit(&storage->silent_since_ns, memory_order_relaxed);
+    lock(&storage->figures_lock);
+    int64_t since_ns = storage->figures.silent_since_ns;
+    unlock(&storage->figures_lock);
     return since_ns == 0 ? 0 : (clock_steady_ns() - since_ns) / NS_A_MS;
 }
 

@@ -22,7 +22,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdatomic.h>
 
 enum {
     SWEEP_KEYS_MAX = 256,    /* expired records removed by one commit */
@@ -42,6 +41,10 @@ struct figures {
     uint64_t overflow_buckets;
     uint64_t write_failures;
     bool read_only;
+    /* Since when, by the steady clock, the disk has not answered to what every
+     * write waits for; 0: it is not asked.  Set by one thread: the committer
+     * with always, the keeper with everysec. */
+    int64_t silent_since_ns;
     bool stalled; /* writes were told BUSY since it last answered */
     uint64_t stalls;
     uint64_t writes_busy;
@@ -92,11 +95,6 @@ struct storage {
     bool committer_stops;
     bool committer_runs;
     pthread_t committer;
-
-    /* Since when, by the steady clock, the disk has not answered to what every
-     * write waits for; 0: it is not asked.  Set by one thread: the committer
-     * with always, the keeper with everysec. */
-    _Atomic int64_t silent_since_ns;
 
     pthread_mutex_t figures_lock;
     struct figures figures;

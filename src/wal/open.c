@@ -123,9 +123,6 @@ static int start(struct wal *wal, uint64_t from, const struct wal_end *end,
     wal->figures.durable = end->lsn;
     int error = segment_list_read(wal->options.directory, &wal->list);
     if (error == 0) {
-        error = remove_left_over(wal);
-    }
-    if (error == 0) {
         error = sync_before(wal, end->first_lsn);
     }
     if (error != 0) {
@@ -135,7 +132,11 @@ static int start(struct wal *wal, uint64_t from, const struct wal_end *end,
     if (error != 0) {
         return error;
     }
-    error = remove_behind(wal, end->first_lsn);
+    /* Only now: a log that is refused is left as it was. */
+    error = remove_left_over(wal);
+    if (error == 0) {
+        error = remove_behind(wal, end->first_lsn);
+    }
     wal->figures.segments = wal->list.count;
     return error != 0 ? failed(why, "remove void segments", error) : 0;
 }
