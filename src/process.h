@@ -14,17 +14,18 @@ bool process_hold_streams(void);
 /* Ignores SIGPIPE and SIGXFSZ: what they tell is told by a call too. */
 void process_ignore_signals(void);
 
-/* Large blocks of memory (32 KiB) go back to the system when they are freed:
+/* Of both below: another allocator than the C library's does as it likes.
+ *
+ * Large blocks of memory (32 KiB) go back to the system when they are freed:
  * by its own choice malloc keeps more and more of them. */
 void process_return_memory(void);
+/* Has all threads allocate from one heap, where addresses are limited: each
+ * heap would reserve 64 MiB of them. */
+void process_share_heap(void);
 
 /* Has SIGTERM and SIGINT call stop; or, if it is NULL, blocks them here and in
  * threads made later, so that they can be read (signalfd). */
 void process_on_stop(void (*stop)(int signal));
-
-/* Has all threads allocate from one heap, where addresses are limited: each
- * heap would reserve 64 MiB of them. */
-void process_share_heap(void);
 
 /* Raises the limit of open files to wanted if it is lower.  Returns how many
  * this process may have: less than wanted if that is refused. */

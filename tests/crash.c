@@ -391,7 +391,7 @@ static bool report(const struct test *test, uint64_t rounds, uint64_t passed)
         test->amid[CRASH_BACKUP], test->amid[CRASH_SEGMENT],
         test->amid[CRASH_RECOVERY]);
     (void)printf("figure: %" PRIu64 " requests acknowledged, %" PRIu64
-                 " backups; rounds that lost something: %" PRIu64 "\n",
+                 " backups, rounds that lost something %" PRIu64 "\n",
         test->acknowledged, test->backups, rounds - passed);
     for (int aim = CRASH_BACKUP; aim < CRASH_AIMS; aim++) {
         all = all && (rounds < ROUNDS || test->amid[aim] > 0);
