@@ -16,9 +16,20 @@ enum {
     MANY = 100
 };
 
-static void stall(const struct served *served)
+static void hold(const struct served *served)
 {
     CHECK_INT(pthread_mutex_lock(&served->storage->wal->sync_lock), 0);
+}
+
+/* The same, once the log has fallen silent and has its mark: so nothing but
+ * what is asked for from now on is synced.  fd: a connection, the first. */
+static void stall(const struct served *served, int fd)
+{
+    const uint64_t put_and_mark = 2;
+    kv_message_t reply = served_call(fd, KV_PUT, "here", "before");
+    served_check_reply(&reply, KV_SUCCESS, "");
+    served_await_figure(fd, "lsn_durable", put_and_mark);
+    hold(served);
 }
 
 /* fd: a connection to see by that all is done that waited. */
@@ -34,8 +45,8 @@ static void put(int fd, const char *key, const char *value)
     served_send(fd, &request, sizeof request);
 }
 
-/* Waits until that many requests were received, as another connection sees:
- * itself is served, and asks once each time. */
+/* Waits until that many requests were received besides those of this
+ * connection, which has asked so often. */
 static void await_requests(int fd, uint64_t *asked, uint64_t others)
 {
     int64_t limit_ms = clock_steady_ms() + SERVED_WAIT_MS;
@@ -92,14 +103,12 @@ static const struct served_options always = {.sync = KV_SYNC_ALWAYS};
 static void writes_are_told_busy_and_reads_go_on(void)
 {
     struct served served;
-    uint64_t asked = 0;
     served_start(&served, &always);
     int reader = served_dial(&served);
     int first = served_dial(&served);
     int next = served_dial(&served);
-    put_in_time(reader, "here", "before");
-    asked++;
-    stall(&served);
+    stall(&served, reader);
+    uint64_t asked = served_figure(reader, "requests");
     int64_t started_ms = clock_steady_ms();
     put(first, "first", "1");
     await_stall(reader, &asked);
@@ -145,8 +154,7 @@ static void a_span_is_answered_in_order(void)
     };
     served_start(&served, &always);
     int fd = served_dial(&served);
-    put_in_time(fd, "here", "before");
-    stall(&served);
+    stall(&served, fd);
     served_send(fd, requests, sizeof requests);
     CHECK_INT(served_receive(fd, replies, sizeof replies), sizeof replies);
     for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
@@ -178,12 +186,10 @@ static void one_bundle_is_left_for_reads(void)
 {
     struct served served;
     int writers[MANY];
-    uint64_t asked = 0;
     served_start(&served, &always);
     int reader = served_dial(&served);
-    put_in_time(reader, "here", "before");
-    asked++;
-    stall(&served);
+    stall(&served, reader);
+    uint64_t asked = served_figure(reader, "requests");
     for (unsigned i = 0; i < MANY; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "key %u", i);
@@ -217,8 +223,7 @@ static void a_stop_waits_for_the_disk_alone(void)
     struct served served;
     served_start(&served, &always);
     int fd = served_dial(&served);
-    put_in_time(fd, "here", "before");
-    stall(&served);
+    stall(&served, fd);
     put(fd, "here", "after");
     served_await_sent(fd);
     server_stop(served.server);
@@ -238,7 +243,7 @@ static void everysec_bounds_what_is_at_stake(void)
     kv_message_t reply;
     served_start(&served, &everysec);
     int fd = served_dial(&served);
-    stall(&served);
+    hold(&served);
     int64_t started_ms = clock_steady_ms();
     do {
         reply = served_call(fd, KV_PUT, "here", "meanwhile");
