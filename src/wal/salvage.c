@@ -79,7 +79,7 @@ static int look_at(const struct salvage *salvage, int fd,
 static int add_segment(
     struct salvage *salvage, uint64_t first_lsn, char why[WAL_WHY_MAX])
 {
-    bool strange;
+    bool strange = false;
     struct salvage_segment segment = {.first_lsn = first_lsn};
     segment_name(segment.name, first_lsn);
     int fd = file_open_read(salvage->options.directory, segment.name);
