@@ -3,12 +3,13 @@
  *
  *     nth [--build DIR] [--seed N] [--step N] LAST
  *
- * In each way to sync, and for each n from 1 to LAST in steps: a server goes on
- * with the directory that the last one left, shows that it has all that was
- * acknowledged before, and serves one connection that writes, and has a backup
- * written now and then, until its n-th call.  The next one is killed too, in
- * one of the first calls of its recovery.  A process that is killed loses
- * nothing in any way to sync.  The last line is "N passed, N failed", in
+ * In each way to sync, and for each n from 1 to LAST (with --step, every N-th
+ * of these and of before and after; N is odd, so that it takes both): a server
+ * goes on with the directory that the last one left, shows that it has all that
+ * was acknowledged before, and serves one connection that writes, and has a
+ * backup written now and then, until its n-th call.  The next one is killed
+ * too, in one of the first calls of its recovery.  A process that is killed
+ * loses nothing in any way to sync.  The last line is "N passed, N failed", in
  * servers that were killed. */
 #include <assert.h>
 #include <errno.h>
@@ -279,7 +280,7 @@ static bool parse_arguments(char **argv, struct test *test)
             valid = parse_number(*argv, &test->last);
         }
     }
-    return valid && test->step > 0 && test->last > 0;
+    return valid && test->step % 2 == 1 && test->last > 0;
 }
 
 /* The file that is shared with the servers. */
