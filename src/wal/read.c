@@ -21,6 +21,8 @@ struct reader {
     struct segment_list list;
     struct frame *frames; /* room for WAL_GROUP_MAX */
     uint64_t expected;    /* LSN of the next frame */
+    uint64_t invalid;     /* LSN of the first frame at or behind it that is not
+                             valid, once that was looked for */
     bool ended;           /* a frame was not valid, or its chain not whole */
     uint32_t lists;       /* how often the list was read again */
 };
@@ -218,6 +220,7 @@ static int part_judge(struct reader *reader, const struct part *part)
         for (uint64_t i = 0; i < (uint64_t)got / FRAME_SIZE; i++) {
             const struct frame *frame = &reader->frames[i];
             if (!frame_valid(frame, lsn + i)) {
+                reader->invalid = u64_min(reader->invalid, lsn + i);
                 end->torn = end->torn ||
                             (lsn + i == reader->expected &&
                                 frame_begun(frame,
@@ -241,6 +244,8 @@ static int part_judge(struct reader *reader, const struct part *part)
  * or damage? */
 static int judge(struct reader *reader, const struct part *part)
 {
+    char chain[64] = "";
+    reader->invalid = UINT64_MAX;
     reader->end->cut_lsn = reader->expected - 1;
     int error = part_judge(reader, part);
     for (uint32_t i = part->index + 1; i < reader->list.count && error == 0;
@@ -255,11 +260,18 @@ static int judge(struct reader *reader, const struct part *part)
     if (error != 0 || reader->end->durable < reader->expected) {
         return error;
     }
+    /* Of a chain, those before it are whole, but do not count without it. */
+    uint64_t lsn = u64_min(reader->invalid, part->limit - 1);
+    if (lsn > reader->expected) {
+        snprintf(chain, sizeof chain, ", in the chain from LSN %" PRIu64 " on",
+            reader->expected);
+    } else {
+        lsn = reader->expected;
+    }
     return damage(reader,
         "%s: the frame with LSN %" PRIu64 " at offset %" PRIu64
-        " is damaged: the log was durable up to LSN %" PRIu64,
-        part->name, reader->expected,
-        segment_offset(part->first_lsn, reader->expected),
+        " is damaged%s: the log was durable up to LSN %" PRIu64,
+        part->name, lsn, segment_offset(part->first_lsn, lsn), chain,
         reader->end->durable);
 }
 
