@@ -138,7 +138,7 @@ static int read_log(
 {
     struct wal_options options = {
         .directory = directory,
-        .begun = look->begun || look->count > 0,
+        .begun = look->begun || look->named > 0,
     };
     struct wal_sink sink = {look_take, look};
     memcpy(options.identity, look->identity, sizeof options.identity);
@@ -179,7 +179,7 @@ static void look_at_log(struct look *look, int directory)
     if (error != 0) {
         complain(look, OF_STORE, 0, "cannot read the directory: %s",
             strerror(-error));
-    } else if (look->segments == 0 && look->count > 0) {
+    } else if (look->segments == 0 && look->named > 0) {
         look->broken = true;
         complain(look, OF_LOG, 0,
             "there are backups, but no log: what was written after them is "

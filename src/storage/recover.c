@@ -141,7 +141,7 @@ static int replay_take(void *context, const struct frame *frames,
 }
 
 /* append: and opens the log for appending.  Where there are backups, valid or
- * not, there was a log. */
+ * not, there was a log; but for one of a store that nothing was written to. */
 static int replay_log(struct storage *storage, struct recovery *recovery,
     bool append, char why[STORAGE_WHY_MAX])
 {
@@ -150,7 +150,7 @@ static int replay_log(struct storage *storage, struct recovery *recovery,
     struct wal_options options = {
         .directory = storage->directory,
         .segment_bytes = storage->options.segment_bytes,
-        .begun = storage->begun || recovery->from > 0 || recovery->damaged > 0,
+        .begun = storage->begun || recovery->from > 0 || recovery->durable > 0,
         .always = storage->options.sync == KV_SYNC_ALWAYS,
         .durable = recovery->durable,
         .diag = storage->options.diag,
