@@ -2,7 +2,9 @@
  * alone, over days and terabytes; and a store that follows it. */
 #include "storage/retain.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frame.h"
 #include "stored.h"
@@ -255,6 +257,40 @@ static void a_store_keeps_so_much_time(void)
     stored_remove(&stored);
 }
 
+static void back_up_store(struct stored *stored, int times)
+{
+    for (; times > 0; times--) {
+        uint64_t lsn;
+        put_many(stored, 500);
+        CHECK_OK(stored_backup(stored, &lsn));
+    }
+}
+
+/* A backup that cannot be opened for the moment, as when there are no
+ * descriptors, is not taken for a damaged one; those are no anchors. */
+static void what_cannot_be_looked_at_stays(void)
+{
+    char name[] = "backup-00000000000000000000";
+    struct stored stored;
+    stored_make(&stored, KV_SYNC_NONE);
+    stored.options.log_keep_ms = HOUR_MS;
+    REQUIRE(stored_open(&stored) == 0);
+    int directory = stored.disk.directory;
+    back_up_store(&stored, 4);
+    CHECK_U64(disk_count(&stored.disk, "backup-"), 3);
+    /* The oldest one: it leads to itself, which nobody can follow. */
+    (void)snprintf(name, sizeof name, "backup-%020d", 500);
+    REQUIRE(renameat(directory, name, directory, "away") == 0);
+    REQUIRE(symlinkat(name, directory, name) == 0);
+    back_up_store(&stored, 4);
+    CHECK_U64(disk_count(&stored.disk, name), 1);
+    REQUIRE(renameat(directory, "away", directory, name) == 0);
+    back_up_store(&stored, 1);
+    CHECK_U64(disk_count(&stored.disk, name), 1);
+    CHECK_U64(disk_count(&stored.disk, "backup-"), 3);
+    stored_remove(&stored);
+}
+
 const struct test_case test_storage_retain[] = {
     TEST_CASE(without_it_the_newest),
     TEST_CASE(a_day),
@@ -266,5 +302,6 @@ const struct test_case test_storage_retain[] = {
     TEST_CASE(a_wrong_clock),
     TEST_CASE(a_store_keeps_so_many_bytes),
     TEST_CASE(a_store_keeps_so_much_time),
+    TEST_CASE(what_cannot_be_looked_at_stays),
     TEST_END,
 };

@@ -104,21 +104,23 @@ uint64_t retain_decide(const struct retain_rule *rule, struct retained *backups,
 
 /* ---- Doing --------------------------------------------------------------- */
 
-/* What the rule asks of a backup.  One that is not valid is none. */
-static void look_at(const struct storage *storage, uint64_t lsn, bool open,
+/* What the rule asks of a backup.  One that is damaged is none; but one that
+ * cannot be looked at now may be as good as any: nothing is decided then. */
+static int look_at(const struct storage *storage, uint64_t lsn, bool open,
     struct retained *backup)
 {
     struct backup_reader reader;
     char why[BACKUP_WHY_MAX];
     *backup = (struct retained){.lsn = lsn, .valid = true};
-    if (open) {
-        backup->valid = backup_open(&reader, storage->directory, lsn,
-                            storage->identity, why) == 0;
-    }
-    if (open && backup->valid) {
+    int error = !open ? 0
+                      : backup_open(&reader, storage->directory, lsn,
+                            storage->identity, why);
+    if (open && error == 0) {
         backup->time_ms = reader.head.time_ms;
         backup_close(&reader);
     }
+    backup->valid = error == 0;
+    return error == -EUCLEAN || error == -EIO ? 0 : error;
 }
 
 static int remove_others(struct storage *storage,
@@ -132,8 +134,11 @@ static int remove_others(struct storage *storage,
     };
     bool open = rule.keep_ms != 0 || rule.keep_bytes != 0;
     int error = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        look_at(storage, list->lsns[i], open, &backups[i]);
+    for (uint32_t i = 0; error == 0 && i < list->count; i++) {
+        error = look_at(storage, list->lsns[i], open, &backups[i]);
+    }
+    if (error != 0) {
+        return error;
     }
     uint64_t lsn =
         retain_decide(&rule, backups, list->count, storage_now(storage));
