@@ -90,11 +90,13 @@ static void tell_replay(struct replay *replay, uint64_t lsn)
 /* How many of the frames count: those up to the moment, of a chain all or none.
  * Marks have no time of their own: a clock that ran back between two starts is
  * known from what else stands in the log. */
-static uint32_t count_until(const struct storage_moment *until,
-    const struct frame *frames, uint32_t count)
+static uint32_t count_until(
+    const struct recovery *recovery, const struct frame *frames, uint32_t count)
 {
+    const struct storage_moment *until = &recovery->until;
+    uint64_t last = u64_min(until->lsn, recovery->room);
     uint32_t used = 0;
-    while (used < count && frames[used].lsn <= until->lsn &&
+    while (used < count && frames[used].lsn <= last &&
            (frames[used].time_ms <= until->time_ms ||
                frame_verb(&frames[used]) == VERB_MARK)) {
         used++;
@@ -110,7 +112,7 @@ static int replay_take(void *context, const struct frame *frames,
 {
     struct replay *replay = context;
     struct recovery *recovery = replay->recovery;
-    uint32_t used = count_until(&recovery->until, frames, count);
+    uint32_t used = count_until(recovery, frames, count);
     int error = 0;
     assert(count >= 1 && count <= WAL_GROUP_MAX);
     for (uint32_t i = 0; i < used; i++) {
@@ -218,7 +220,7 @@ static int fill_table(struct storage *storage, struct recovery *recovery,
 int storage_recover(struct storage *storage, char why[STORAGE_WHY_MAX])
 {
     int64_t started_ms = clock_steady_ms();
-    struct recovery recovery = {.until = STORAGE_NEWEST};
+    struct recovery recovery = {.until = STORAGE_NEWEST, .room = UINT64_MAX};
     int error = backup_clean(storage->directory);
     if (error != 0) {
         snprintf(why, STORAGE_WHY_MAX, "cannot write in %s: %s",
@@ -264,13 +266,15 @@ static int check_moment(struct storage *storage,
 {
     const struct storage_moment *until = &recovery->until;
     bool by_lsn = until->lsn != UINT64_MAX;
-    if (!by_lsn && recovery->stopped && storage->applied_lsn == 0) {
+    bool by_time = !by_lsn && until->time_ms != INT64_MAX;
+    if (by_time && recovery->stopped && storage->applied_lsn == 0) {
         snprintf(why, STORAGE_WHY_MAX,
             "the first write in %s is later than that",
             storage->options.directory);
         return -ERANGE;
     }
-    if (by_lsn && !recovery->stopped && recovery->from < until->lsn) {
+    bool ended = !recovery->stopped || recovery->room < until->lsn;
+    if (by_lsn && ended && recovery->from < until->lsn) {
         snprintf(why, STORAGE_WHY_MAX,
             "LSN %" PRIu64 " is behind the end of the log in %s, LSN %" PRIu64,
             until->lsn, storage->options.directory, storage->applied_lsn);
@@ -280,9 +284,10 @@ static int check_moment(struct storage *storage,
 }
 
 int storage_recover_at(struct storage *storage,
-    const struct storage_moment *until, char why[STORAGE_WHY_MAX])
+    const struct storage_moment *until, uint64_t room,
+    char why[STORAGE_WHY_MAX])
 {
-    struct recovery recovery = {.until = *until};
+    struct recovery recovery = {.until = *until, .room = room};
     struct wal_extent extent;
     int error = fill_table(storage, &recovery, false, why);
     bool reaches = log_reaches(storage, recovery.from, &extent);

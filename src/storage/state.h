@@ -193,6 +193,7 @@ void retain_at_start(struct storage *storage, bool apply);
 
 struct recovery {
     struct storage_moment until;
+    uint64_t room;    /* LSN behind which the table was not measured for */
     uint64_t from;    /* LSN of the backup that was loaded; 0: none */
     uint32_t damaged; /* backups passed over, since they are not valid */
     uint64_t durable; /* LSN up to which they tell that the log was */
@@ -218,11 +219,13 @@ enum { PROGRESS_MS = 1000 };
 /* Fills the empty table from the newest valid backup and the log, and opens
  * the log for appending. */
 int storage_recover(struct storage *storage, char why[STORAGE_WHY_MAX]);
-/* Fills the empty table as the store was at a moment; changes nothing on disk.
- * -ERANGE: it cannot be reached; -EAGAIN: a running server has removed what was
- * being read. */
+/* Fills the empty table as the store was at a moment, with no frame behind LSN
+ * room: for what a server adds meanwhile the table may be too small.  Changes
+ * nothing on disk.  -ERANGE: it cannot be reached; -EAGAIN: a running server
+ * has removed what was being read. */
 int storage_recover_at(struct storage *storage,
-    const struct storage_moment *until, char why[STORAGE_WHY_MAX]);
+    const struct storage_moment *until, uint64_t room,
+    char why[STORAGE_WHY_MAX]);
 
 /* ---- identity.c ---------------------------------------------------------- */
 

@@ -251,9 +251,10 @@ int storage_open(struct storage **result, const struct storage_options *options,
 
 enum { LOOKS_MAX = 3 /* while a running server adds and removes files */ };
 
-/* Whose files these are, and how many records they may hold. */
+/* Whose files these are, and how many records they may hold up to LSN *room. */
 static int look_around(struct storage *storage,
-    const struct storage_moment *until, char why[STORAGE_WHY_MAX])
+    const struct storage_moment *until, uint64_t *room,
+    char why[STORAGE_WHY_MAX])
 {
     struct storage_options *options = &storage->options;
     struct wal_extent extent;
@@ -268,7 +269,9 @@ static int look_around(struct storage *storage,
     if (error == 0) {
         error = wal_extent_read(storage->directory, &extent);
     }
+    *room = UINT64_MAX;
     if (error == 0 && options->capacity == 0) {
+        *room = extent.room_lsn;
         error = load_capacity(storage, until->lsn, &extent, &options->capacity);
     }
     if (error != 0) {
@@ -282,6 +285,7 @@ static int fill_at(struct storage *storage, const struct storage_moment *until,
     char why[STORAGE_WHY_MAX])
 {
     uint8_t secret[SIPHASH_SECRET_SIZE];
+    uint64_t room;
     const char *path = storage->options.directory;
     storage->directory = file_open_directory(path, false);
     if (storage->directory < 0) {
@@ -289,7 +293,7 @@ static int fill_at(struct storage *storage, const struct storage_moment *until,
             path, strerror(-storage->directory));
         return storage->directory;
     }
-    int error = look_around(storage, until, why);
+    int error = look_around(storage, until, &room, why);
     if (error == 0) {
         error = make_secret(secret, why);
     }
@@ -300,7 +304,7 @@ static int fill_at(struct storage *storage, const struct storage_moment *until,
         error = make_buffers(storage, why);
     }
     if (error == 0) {
-        error = storage_recover_at(storage, until, why);
+        error = storage_recover_at(storage, until, room, why);
     }
     if (error == 0) {
         figures_update_locked(storage, 0);
@@ -323,7 +327,8 @@ int storage_open_at(struct storage **result,
             return error;
         }
         error = fill_at(*result, until, why);
-        again = (error == -EAGAIN || error == -EUCLEAN || error == -ENOENT) &&
+        again = (error == -EAGAIN || error == -EUCLEAN || error == -ENOENT ||
+                    (error == -ENOSPC && options->capacity == 0)) &&
                 (*result)->directory >= 0 &&
                 file_is_locked((*result)->directory, LOCK_FILE);
         if (error != 0) {
