@@ -111,7 +111,10 @@ static int give_name(struct storage *storage, char beside[PATH_MAX],
         error = file_rename(AT_FDCWD, beside, path);
     }
     if (error != 0) {
-        snprintf(why, STORAGE_WHY_MAX, "cannot rename %.200s to %.200s: %s",
+        /* So it is where that is a mount point, a link, or ends in a dot. */
+        snprintf(why, STORAGE_WHY_MAX,
+            "cannot rename %.150s to %.150s: %s; choose a name that is not "
+            "there yet",
             beside, path, strerror(-error));
         return error;
     }
