@@ -15,6 +15,8 @@ enum {
     PAGE_TABLE_SHARE = 512 /* 8 bytes for each page of 4096 */
 };
 
+enum { ADVICE_MAX = 64 };
+
 static uint64_t total_bytes(const struct storage_plan *plan)
 {
     return plan->record_bytes + plan->bucket_bytes + plan->overflow_bytes +
@@ -93,29 +95,43 @@ uint64_t plan_capacity(const struct plan_demand *demand,
     return u64_max(most(demand, memory, ADDRESSES, capacity), 1);
 }
 
+/* What helps, besides more memory or addresses. */
+static const char *advise(const struct plan_demand *demand,
+    const struct machine_memory *memory, enum measure measure,
+    char text[ADVICE_MAX])
+{
+    uint64_t capacity = most(demand, memory, measure, demand->capacity);
+    if (capacity == 0) {
+        return "set KV_WORKERS or KV_MAX_CONNECTIONS to less: they leave no "
+               "room for records";
+    }
+    (void)snprintf(text, ADVICE_MAX, "set KV_CAPACITY to at most %llu",
+        (unsigned long long)capacity);
+    return text;
+}
+
 bool plan_fits(const struct plan_demand *demand,
     const struct machine_memory *memory, bool all, char why[PLAN_WHY_MAX])
 {
+    char text[ADVICE_MAX];
     uint64_t capacity = demand->capacity;
     assert(capacity >= 1);
     if (!fits(demand, memory, ADDRESSES, capacity)) {
         (void)snprintf(why, PLAN_WHY_MAX,
             "KV_CAPACITY=%llu records and %llu workers need %llu bytes of "
             "address space, and this process may have %llu more; raise that "
-            "limit (ulimit -v, LimitAS= of systemd), or set KV_CAPACITY to at "
-            "most %llu",
+            "limit (ulimit -v, LimitAS= of systemd), or %s",
             (unsigned long long)capacity, (unsigned long long)demand->workers,
             (unsigned long long)addresses_needed(demand, memory, capacity),
             (unsigned long long)memory->addresses,
-            (unsigned long long)most(demand, memory, ADDRESSES, capacity));
+            advise(demand, memory, ADDRESSES, text));
         return false;
     }
     if (all && !fits(demand, memory, ALL_OF_MEMORY, capacity)) {
         bool group = memory->limit < memory->physical;
         (void)snprintf(why, PLAN_WHY_MAX,
             "KV_PREALLOCATE=1: KV_CAPACITY=%llu records and %llu workers need "
-            "%llu bytes of memory, and %s %llu; %sset KV_CAPACITY to at most "
-            "%llu",
+            "%llu bytes of memory, and %s %llu; %s%s",
             (unsigned long long)capacity, (unsigned long long)demand->workers,
             (unsigned long long)memory_needed(demand, capacity),
             group ? "the cgroup allows" : "the machine has",
@@ -123,7 +139,7 @@ bool plan_fits(const struct plan_demand *demand,
             group ? "raise that limit (memory.max, memory.limit_in_bytes, "
                     "MemoryMax= of systemd), or "
                   : "",
-            (unsigned long long)most(demand, memory, ALL_OF_MEMORY, capacity));
+            advise(demand, memory, ALL_OF_MEMORY, text));
         return false;
     }
     return true;
