@@ -72,16 +72,17 @@ static int tell_reach(const char *path)
                       : program_fail(PROGRAM_LOCAL, "restore: %s", why);
 }
 
-/* Why the moment could not be had, and which could. */
+/* Why the moment could not be had, and which could: but of damage that only
+ * going back meets, storage_reach knows nothing. */
 static int tell_failure(const char *path, int error, const char *why)
 {
     char text[REACH_MAX] = "";
     char unread[STORAGE_WHY_MAX];
-    if (error == -ERANGE || error == -EUCLEAN) {
-        (void)describe_reach(path, text, unread);
-    }
+    bool known = error == -ERANGE || error == -EUCLEAN;
+    int found = known ? describe_reach(path, text, unread) : 0;
+    bool told = text[0] != '\0' && (error == -ERANGE || found != 0);
     return program_fail(PROGRAM_LOCAL, "restore: %s%s%s", why,
-        text[0] != '\0' ? "; --to can be " : "", text);
+        told ? "; --to can be " : "", told ? text : "");
 }
 
 static int report(const struct storage_moment *reached, uint64_t records,
