@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client_transfer/beside.h"
 
@@ -101,6 +102,28 @@ static void anything_else_is_refused(void)
     CHECK(test_directory_remove(&place.directory));
 }
 
+/* An import replaces its note, and removes it in the end. */
+static void only_a_note_may_be_replaced(void)
+{
+    struct place place;
+    const struct resume resume = {.server = "s", .bytes = 1};
+    place_make(&place);
+    CHECK_OK(resume_check(place.path));
+    write_text(place.path, "");
+    CHECK_OK(resume_check(place.path));
+    CHECK_OK(resume_write(place.path, &resume));
+    CHECK_OK(resume_check(place.path));
+    write_text(place.path, "{\"key\":\"name\",\"value\":\"John Doe\"}\n");
+    CHECK_ERRNO(resume_check(place.path), EUCLEAN);
+    CHECK_OK(resume_remove(place.path));
+    CHECK_INT(symlink("nothing", place.path), 0);
+    CHECK_ERRNO(resume_check(place.path), EUCLEAN);
+    CHECK_ERRNO(resume_check(place.directory.path), EUCLEAN);
+    CHECK_ERRNO(resume_check("/dev/null"), EUCLEAN);
+    CHECK_OK(resume_remove(place.path));
+    CHECK(test_directory_remove(&place.directory));
+}
+
 static void the_old_file_stays_until_the_new_one_is_whole(void)
 {
     struct place place;
@@ -136,6 +159,7 @@ static void a_place_that_is_none_is_told(void)
 const struct test_case test_resume[] = {
     TEST_CASE(what_is_written_is_read),
     TEST_CASE(anything_else_is_refused),
+    TEST_CASE(only_a_note_may_be_replaced),
     TEST_CASE(the_old_file_stays_until_the_new_one_is_whole),
     TEST_CASE(a_place_that_is_none_is_told),
     TEST_END,

@@ -376,7 +376,15 @@ static int begin_keeping(struct importer *importer)
         importer->resume_path = NULL;
         return program_fail(PROGRAM_LOCAL, "no memory");
     }
-    return settings->resume ? begin_resume(importer) : PROGRAM_YES;
+    if (settings->resume) {
+        return begin_resume(importer);
+    }
+    return resume_check(importer->resume_path) == 0
+               ? PROGRAM_YES
+               : program_fail(PROGRAM_LOCAL,
+                     "import: %s is there and is no note of an import, which "
+                     "would replace it; --resume-file names another place",
+                     importer->resume_path);
 }
 
 static int begin(struct importer *importer, struct program *program)

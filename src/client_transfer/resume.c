@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "bytes.h"
 #include "client_transfer/beside.h"
@@ -107,4 +108,18 @@ int resume_read(const char *path, struct resume *resume)
 int resume_remove(const char *path)
 {
     return file_remove(AT_FDCWD, path);
+}
+
+int resume_check(const char *path)
+{
+    struct stat status;
+    struct resume resume;
+    /* Where nothing can be seen, nothing is replaced: to write will fail. */
+    if (lstat(path, &status) != 0) {
+        return 0;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return -EUCLEAN;
+    }
+    return status.st_size == 0 ? 0 : resume_read(path, &resume);
 }

@@ -31,5 +31,8 @@ struct resume {
 int resume_write(const char *path, const struct resume *resume);
 int resume_read(const char *path, struct resume *resume);
 int resume_remove(const char *path);
+/* 0 if a note may be written there: over nothing, an empty file or a note;
+ * -EUCLEAN if anything else would be replaced, or removed in the end. */
+int resume_check(const char *path);
 
 #endif
