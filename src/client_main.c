@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "client/client.h"
 #include "client_program.h"
+#include "process.h"
 
 enum { OPTION_COLUMN = 20 };
 
@@ -218,6 +219,8 @@ static int run(struct arguments *arguments)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.words = argv + 1, .count = argc - 1};
+    process_reserve_streams();
+    process_ignore_size_limit();
     int status = argc > 0 ? run(&arguments) : PROGRAM_USAGE;
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == PROGRAM_YES) {
         status = program_fail(PROGRAM_LOCAL,

@@ -25,13 +25,32 @@ bool process_hold_streams(void)
     return held;
 }
 
+void process_reserve_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            /* Where there is no such device, all is as it was. */
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+static void ignore(int signal)
+{
+    const struct sigaction action = {.sa_handler = SIG_IGN};
+    int result = sigaction(signal, &action, NULL);
+    assert(result == 0);
+}
+
+void process_ignore_size_limit(void)
+{
+    ignore(SIGXFSZ);
+}
+
 void process_ignore_signals(void)
 {
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    int result = sigaction(SIGPIPE, &ignore, NULL);
-    assert(result == 0);
-    result = sigaction(SIGXFSZ, &ignore, NULL);
-    assert(result == 0);
+    ignore(SIGPIPE);
+    ignore(SIGXFSZ);
 }
 
 void process_return_memory(void)

@@ -1,4 +1,4 @@
-/* process.h: what a server asks of the kernel for its own process, before it
+/* process.h: what a program asks of the kernel for its own process, before it
  * has threads. */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -13,6 +13,13 @@ bool process_hold_streams(void);
 
 /* Ignores SIGPIPE and SIGXFSZ: what they tell is told by a call too. */
 void process_ignore_signals(void);
+
+/* For a client.  The numbers of standard streams that are closed go to no other
+ * file or connection, which would get what is meant for a stream; to use these
+ * streams fails as before. */
+void process_reserve_streams(void);
+/* A write past the limit of a file's size fails, and is no signal. */
+void process_ignore_size_limit(void);
 
 /* Of both below: another allocator than the C library's does as it likes.
  *

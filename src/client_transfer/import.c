@@ -402,7 +402,9 @@ static int begin(struct importer *importer, struct program *program)
     }
     importer->signals = transfer_signals();
     if (importer->signals < 0) {
-        return program_fail(PROGRAM_LOCAL, "import: no descriptor for signals");
+        return program_fail(PROGRAM_LOCAL,
+            "import: no descriptor for signals: %s",
+            strerror(-importer->signals));
     }
     sender->signals = importer->signals;
     if (settings->dry_run) {
