@@ -72,7 +72,10 @@ static int open_storage(
         .context = diag,
     };
     int result = storage_open(storage, &options, why);
-    if (result < 0) {
+    if (result == -EUCLEAN) {
+        diag_line(diag, "%s; client check %s tells what can be done", why,
+            options.directory);
+    } else if (result < 0) {
         diag_line(diag, "%s", why);
     }
     return result;
