@@ -43,7 +43,8 @@ TESTED_PARTS := client_options client_moment client_program \
 
 # What suites share.
 TEST_PARTS := support fake served samples tabled disk logged stored model \
-	torture/linear torture/linear_model torture/worlds
+	torture/history/linear torture/history/linear_model \
+	torture/history/worlds
 
 $(BUILD)/tests/unit: $(call test_object,main $(TEST_PARTS) $(SUITES:%=test_%)) \
 	$(TESTED_PARTS:%=$(BUILD)/obj/%.o) $(BUILD)/lib/libfixkv.a

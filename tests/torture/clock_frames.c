@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "file.h"
-#include "torture/damage_world.h"
+#include "torture/damage/world.h"
 #include "wal/wal.h"
 
 struct looking {

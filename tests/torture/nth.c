@@ -29,7 +29,7 @@
 #include "crash_server.h"
 #include "crash_writer.h"
 #include "torture/nth.h"
-#include "torture/preload.h"
+#include "torture/preload/preload.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -309,7 +309,7 @@ static bool prepare(struct test *test)
     (void)snprintf(test->server, sizeof test->server, "%.*s/bin/server",
         TEST_PATH_MAX / 2, build);
     (void)snprintf(test->library, sizeof test->library,
-        "%.*s/torture/preload_nth.so", TEST_PATH_MAX / 2, build);
+        "%.*s/torture/preload/nth.so", TEST_PATH_MAX / 2, build);
     const char *const more[][2] = {
         {"LD_PRELOAD", test->library},
         {PRELOAD_DIRECTORY, test->data},

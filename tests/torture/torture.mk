@@ -1,60 +1,86 @@
 # torture.mk: the programs of the rows in tests/torture/run; tests.mk includes
 # it.
-TORTURE_PROGRAMS := $(BUILD)/torture/preload_disk.so
+torture_object = $(call test_object,$(addprefix torture/,$(1)))
+
+# Fuzzers' entrances that are fed with changed copies of their corpus.
+MUTATED := wire wal backup
+
+TORTURE_PROGRAMS := $(addprefix $(BUILD)/torture/, \
+	nth power/record power/verify damage clock_frames \
+	$(MUTATED:%=mutate-%) history transfers race \
+	$(patsubst %,preload/%.so,clock disk nth power))
+
+# What the row kill and those that need a server of their own share.
+SERVER_PARTS := $(call test_object,crash_server support)
+
+# ---- Loaded into the server -------------------------------------------------
 
 # Comes before the C library of the server that it is loaded into; a sanitizer
 # would have to come before it.
-$(BUILD)/torture/%.so: tests/torture/%.c
+$(BUILD)/torture/preload/%.so: tests/torture/preload/%.c
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(filter-out -fsanitize=% --coverage,$(CFLAGS)) \
 		-fPIC -shared -o $@ $<
-TORTURE_PROGRAMS += $(BUILD)/torture/damage
 
-$(BUILD)/torture/damage: $(call test_object,torture/damage \
-		torture/damage_cases torture/damage_files \
-		torture/damage_history torture/damage_image \
-		torture/damage_open torture/damage_world \
-		crash_server support) $(BUILD)/lib/libfixkv.a
+$(BUILD)/tests/torture/preload/%.o $(BUILD)/tests/torture/power/trac%.o: \
+	override CFLAGS += -fPIC
+
+LINK_PRELOAD = @mkdir -p $(@D) && echo "  LD $@" && \
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
+
+$(BUILD)/torture/preload/nth.so: $(call torture_object,preload/preload \
+		preload/nth)
+	$(LINK_PRELOAD)
+
+$(BUILD)/torture/preload/power.so: $(call torture_object,preload/preload \
+		preload/power power/trace)
+	$(LINK_PRELOAD)
+
+# ---- Programs ---------------------------------------------------------------
+
+$(BUILD)/torture/nth: $(call torture_object,nth) \
+		$(call test_object,crash_writer) $(SERVER_PARTS) \
+		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
-# A fuzzer's entrance, fed with changed copies of its corpus.
-MUTATED := wire wal backup
-TORTURE_PROGRAMS += $(MUTATED:%=$(BUILD)/torture/mutate-%)
+$(BUILD)/torture/power/record: $(call torture_object,power/record \
+		power/trace power/history) $(call test_object,crash_writer) \
+		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/power/verify: $(call torture_object,power/verify power/plan \
+		power/disk power/image power/trace power/history) \
+		$(call test_object,crash_writer support) \
+		$(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/damage: $(call torture_object,$(addprefix damage/, \
+		damage cases files history image open world)) \
+		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/clock_frames: $(call torture_object,clock_frames \
+		damage/history damage/image damage/world) \
+		$(call test_object,support) $(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
 
 $(BUILD)/torture/mutate-%: $(BUILD)/tests/fuzz/fuzz_%.o \
-		$(call test_object,torture/mutate support) \
+		$(call torture_object,mutate) $(call test_object,support) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
-TORTURE_PROGRAMS += $(BUILD)/torture/clock_frames \
-	$(BUILD)/torture/preload_clock.so
-
-$(BUILD)/torture/clock_frames: $(call test_object,torture/clock_frames \
-		torture/damage_history torture/damage_image \
-		torture/damage_world support) $(BUILD)/lib/libfixkv.a
-	$(LINK_TEST)
-
-$(BUILD)/torture/preload_clock.so: tests/torture/preload_clock.c
-	@mkdir -p $(@D)
-	@echo "  LD $@"; $(CC) $(CFLAGS) -fPIC -shared -o $@ $<
-TORTURE_PROGRAMS += $(BUILD)/torture/history
-TORTURE_PROGRAMS += $(BUILD)/torture/history $(BUILD)/torture/transfers
-TORTURE_PROGRAMS += $(BUILD)/torture/history $(BUILD)/torture/transfers \
-	$(BUILD)/torture/race
-
-$(BUILD)/torture/history: $(call test_object,torture/history torture/record \
-		torture/request torture/plant torture/proxy torture/tcp \
-		torture/linear torture/linear_model torture/linear_print torture/worlds \
-		torture/arguments torture/guard \
-		crash_server support) $(BUILD)/lib/libfixkv.a
-	$(LINK_TEST)
-
-$(BUILD)/torture/transfers: $(call test_object,torture/transfers torture/bank \
-		torture/sum torture/arguments torture/guard crash_server support) \
+$(BUILD)/torture/history: $(call torture_object,$(addprefix history/, \
+		history record request plant proxy linear linear_model \
+		linear_print worlds) tcp arguments guard) $(SERVER_PARTS) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
-$(BUILD)/torture/race: $(call test_object,torture/race)
+$(BUILD)/torture/transfers: $(call torture_object,$(addprefix transfers/, \
+		transfers bank sum) arguments guard) $(SERVER_PARTS) \
+		$(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/race: $(call torture_object,race)
 	$(LINK_TEST)
 
 # What the row threads has ThreadSanitizer watch.
@@ -63,38 +89,3 @@ tsan-programs:
 		$(BUILD)/tsan/tests/unit $(BUILD)/tsan/torture/race
 
 .PHONY: tsan-programs
-
-
-TORTURE_PROGRAMS += $(addprefix $(BUILD)/torture/,nth preload_nth.so \
-	power_record power_verify preload_power.so)
-
-# What a server's process is watched with.
-$(BUILD)/tests/torture/prelo%.o $(BUILD)/tests/torture/power_trac%.o: \
-	override CFLAGS += -fPIC
-
-LINK_PRELOAD = @mkdir -p $(@D) && echo "  LD $@" && \
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
-
-$(BUILD)/torture/preload_nth.so: $(call test_object,torture/preload \
-		torture/preload_nth)
-	$(LINK_PRELOAD)
-
-$(BUILD)/torture/nth: $(call test_object,torture/nth crash_server crash_writer \
-		support) $(BUILD)/lib/libfixkv.a
-	$(LINK_TEST)
-
-POWER_PARTS := torture/power_trace torture/power_history
-
-$(BUILD)/torture/preload_power.so: $(call test_object,torture/preload \
-		torture/preload_power torture/power_trace)
-	$(LINK_PRELOAD)
-
-$(BUILD)/torture/power_record: $(call test_object,torture/power_record \
-		$(POWER_PARTS) crash_server crash_writer support) \
-		$(BUILD)/lib/libfixkv.a
-	$(LINK_TEST)
-
-$(BUILD)/torture/power_verify: $(call test_object,torture/power_verify \
-		torture/power_plan torture/power_disk torture/power_image \
-		$(POWER_PARTS) crash_writer support) $(BUILD)/lib/libfixkv.a
-	$(LINK_TEST)

@@ -1,6 +1,6 @@
 """torture.py: what rows written in Python share: counting, the messages, a
 server of the row's own, writers that keep a journal, the disk of
-preload_disk.c.  To be run in the top directory of the source.
+preload/disk.c.  To be run in the top directory of the source.
 
 Everything that a row starts or makes hangs on its Row, which takes it down
 also when the row fails or is interrupted."""
@@ -27,7 +27,7 @@ MESSAGE = struct.Struct("<BBH32s256s")
 BUILD = os.path.realpath(os.environ.get("BUILD", "build"))
 SERVER = os.path.join(BUILD, "bin/server")
 CLIENT = os.path.join(BUILD, "bin/client")
-PRELOAD = os.path.join(BUILD, "torture/preload_disk.so")
+PRELOAD = os.path.join(BUILD, "torture/preload/disk.so")
 START_S = 60
 CALL_S = 30  # of one request: longer than any fault that a row plays
 
@@ -70,7 +70,7 @@ class Row:
 
 
 class Disk:
-    """The control of preload_disk.c: what is done to which calls."""
+    """The control of preload/disk.c: what is done to which calls."""
 
     CALLS = {"sync": 0, "write": 1, "allocate": 2, "reserve": 3}
 
