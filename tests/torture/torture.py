@@ -1,6 +1,7 @@
 """torture.py: what rows written in Python share: counting, the messages, a
-server of the row's own, writers that keep a journal, the disk of
-preload/disk.c.  To be run in the top directory of the source.
+server of the row's own, clients that are nothing but sockets, writers that keep
+a journal, the disk of preload/disk.c.  To be run in the top directory of the
+source; BUILD (default build) is the build to test.
 
 Everything that a row starts or makes hangs on its Row, which takes it down
 also when the row fails or is interrupted."""
@@ -9,6 +10,7 @@ import json
 import mmap
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -19,17 +21,16 @@ import tempfile
 import threading
 import time
 
-PUT, GET, DELETE, SCAN, PING, STATS, COUNT, BACKUP = 1, 2, 3, 11, 12, 13, 14, 16
-SUCCESS, NOT_FOUND, NO_SPACE, READ_ONLY, BUSY, END, INTERNAL = (
-    0, 1, 2, 10, 11, 13, 14)
+PUT, GET, SCAN, PING, STATS, BACKUP, LINKED = 1, 2, 11, 12, 13, 16, 0x80
+SUCCESS, NOT_FOUND, NO_SPACE, READ_ONLY, BUSY, INTERNAL = 0, 1, 2, 10, 11, 14
 MESSAGE = struct.Struct("<BBH32s256s")
 
 BUILD = os.path.realpath(os.environ.get("BUILD", "build"))
 SERVER = os.path.join(BUILD, "bin/server")
 CLIENT = os.path.join(BUILD, "bin/client")
 PRELOAD = os.path.join(BUILD, "torture/preload/disk.so")
-START_S = 60
 CALL_S = 30  # of one request: longer than any fault that a row plays
+WAIT_S = 60  # for whatever else has to happen; past it the test fails
 
 
 class Row:
@@ -41,7 +42,8 @@ class Row:
         self.work = None
 
     def __enter__(self):
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        for number in signal.SIGTERM, signal.SIGINT:
+            signal.signal(number, lambda *_: sys.exit(1))
         self.work = tempfile.mkdtemp()
         self.stack.callback(shutil.rmtree, self.work, True)
         return self
@@ -92,9 +94,12 @@ class Disk:
 
 
 class Server:
-    """One data directory, and the server that runs there now and then."""
+    """One data directory, and the server that runs there now and then, on a
+    port that the kernel chooses; and the clients that speak to it."""
 
-    def __init__(self, row, directory=None, **settings):
+    def __init__(self, row, directory=None, host="127.0.0.1", **settings):
+        self.row = row
+        self.host = host
         self.directory = directory or tempfile.mkdtemp(dir=row.work)
         self.settings = {f"KV_{name}": str(value)
                          for name, value in settings.items()}
@@ -104,14 +109,15 @@ class Server:
         row.stack.callback(self.kill)
 
     def start(self, *wrap, **environment):
-        """True when it is ready; False if it ended: status, said."""
+        """True when it is ready; False if it ended: status, said.  wrap: words
+        before the command."""
         plain = {name: value for name, value in os.environ.items()
                  if not name.startswith("KV_") and name != "JOURNAL_STREAM"}
         self.process = subprocess.Popen(
             [*wrap, SERVER], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
             text=True, errors="replace",
             env={**plain, "KV_DATA_DIR": self.directory, "KV_PORT": "0",
-                 "KV_HOST": "127.0.0.1", **self.settings, **environment})
+                 "KV_HOST": self.host, **self.settings, **environment})
         self.said = []
         self.port = 0
         ready = threading.Event()
@@ -120,7 +126,7 @@ class Server:
         def listen():
             for line in process.stderr:
                 self.said.append(line.rstrip())
-                found = re.search(r"ready: \S+:(\d+), data", line)
+                found = re.search(r"ready: \S*:(\d+), data", line)
                 if found:
                     self.port = int(found[1])
                     ready.set()
@@ -128,7 +134,7 @@ class Server:
 
         self.listener = threading.Thread(target=listen)
         self.listener.start()
-        if not ready.wait(START_S) or self.port == 0:
+        if not ready.wait(WAIT_S) or self.port == 0:
             self.wait()
             return False
         return True
@@ -155,66 +161,148 @@ class Server:
             self.process.kill()
             self.wait()
 
-    def connect(self):
-        return Connection(self.port)
+    def connect(self, **options):
+        return Connection((self.host, self.port), **options)
 
     def figures(self):
         with self.connect() as connection:
             return connection.figures()
 
-    def resident(self):
-        """Bytes of memory that it has."""
-        with open(f"/proc/{self.process.pid}/status") as file:
-            return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) * 1024
+    def memory(self, kind="RssAnon"):
+        """Bytes of memory that are its own; VmRSS: that it has."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            found = re.search(kind + r":\s+(\d+)", status.read())
+        return int(found[1]) * 1024
+
+    def cpu_s(self):
+        """Seconds of CPU time of all its threads."""
+        nanoseconds = 0
+        tasks = f"/proc/{self.process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat") as stat:
+                nanoseconds += int(stat.read().split()[0])
+        return nanoseconds / 1e9
+
+    def begin_bench(self, *options):
+        """client bench, begun, while something else goes on."""
+        return Bench(self, options)
 
     def bench(self, *options):
         """What client bench says, as from its JSON."""
-        done = subprocess.run(
-            [CLIENT, "--host", "127.0.0.1", "--port", str(self.port), "bench",
-             "--json", "--warmup", "0", "--keep", *map(str, options)],
-            stdout=subprocess.PIPE, check=False, timeout=4 * CALL_S)
-        return json.loads(done.stdout)
+        return self.begin_bench("--keep", *options).read(4 * CALL_S)
 
 
-class Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), CALL_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def serve(row, *wrap, **settings):
+    """A server that runs; without one the row ends."""
+    server = Server(row, **settings)
+    if not server.start(*wrap):
+        row.result(False, "the server starts", server.said)
+        sys.exit(row.finish())
+    return server
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.socket.close()
+class Bench:
+    """client bench, while something else goes on."""
 
-    def send(self, verb, key=b"", value=b""):
-        self.socket.sendall(MESSAGE.pack(verb, 0, len(value), key, value))
+    def __init__(self, server, options):
+        self.row = server.row
+        self.process = subprocess.Popen(
+            [CLIENT, "--host", server.host, "--port", str(server.port), "bench",
+             "--json", "--warmup", "0", *map(str, options)],
+            env={}, stdout=subprocess.PIPE, text=True)
+        self.row.stack.callback(self.process.kill)
+
+    def read(self, seconds):
+        return json.loads(self.process.communicate(timeout=seconds)[0])
+
+    def measured(self):
+        """What it has measured; None if it failed."""
+        output = self.process.communicate(timeout=10 * WAIT_S)[0]
+        if self.process.returncode != 0:
+            self.row.result(False, "a bench", output[-500:])
+            return None
+        return json.loads(output)
+
+
+def message(verb, key=b"", value=b""):
+    return MESSAGE.pack(verb, 0, len(value), key, value)
+
+
+class Connection(socket.socket):
+    RESET = struct.pack("ii", 1, 0)  # struct linger: do not wait, reset
+
+    def __init__(self, address, wait_s=CALL_S, buffer=0):
+        """buffer: of the socket, in bytes; 0: as the kernel likes."""
+        super().__init__()
+        if buffer:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        self.settimeout(wait_s)
+        self.connect(address)
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def take(self, size):
+        """What comes, up to size, before the end of the connection."""
+        got = b""
+        while len(got) < size:
+            try:
+                part = self.recv(size - len(got))
+            except ConnectionError:
+                break
+            if not part:
+                break
+            got += part
+        return got
 
     def receive(self):
-        """status, key, value"""
-        got = b""
-        while len(got) < MESSAGE.size:
-            part = self.socket.recv(MESSAGE.size - len(got))
-            if not part:
-                raise ConnectionError("closed by the server")
-            got += part
+        """status, key, value; the status is None if the connection ended."""
+        got = self.take(MESSAGE.size)
+        if len(got) < MESSAGE.size:
+            return None, b"", b""
         _, status, length, key, value = MESSAGE.unpack(got)
         return status, key.rstrip(b"\0"), value[:length]
 
     def call(self, verb, key=b"", value=b""):
-        """status, value"""
-        self.send(verb, key, value)
+        """status, value: also when the reply came before the request."""
+        try:
+            self.sendall(message(verb, key, value))
+        except ConnectionError:
+            pass
         status, _, value = self.receive()
         return status, value
 
     def figures(self):
-        self.send(STATS)
+        self.sendall(message(STATS))
         figures = {}
         status, name, value = self.receive()
         while status == SUCCESS:
             figures[name.decode()] = int(value)
             status, name, value = self.receive()
         return figures
+
+    def await_figure(self, name, good):
+        """Waits until the figure is good, for WAIT_S at the most."""
+        end = time.monotonic() + WAIT_S
+        while not good(self.figures()[name]) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def reset(self):
+        """Closes it so that the other side is told of a reset."""
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, self.RESET)
+        self.close()
+
+
+def raise_files(wanted):
+    """How many files this process may have open, at most wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted:
+        return wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+        return wanted
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return hard
 
 
 class Writer(threading.Thread):
@@ -253,6 +341,8 @@ class Writer(threading.Thread):
         self.last += 1
         began = time.monotonic()
         status, text = connection.call(PUT, self.key, b"%d" % self.last)
+        if status is None:
+            raise ConnectionError("closed by the server")
         with self.condition:
             self.longest = max(self.longest, time.monotonic() - began)
             self.counts[status] = self.counts.get(status, 0) + 1
