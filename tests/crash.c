@@ -21,20 +21,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "clock.h"
 #include "crash_aim.h"
 #include "crash_server.h"
 #include "crash_writer.h"
+#include "guard.h"
 
 enum {
     ROUNDS = 30, /* enough to hit all that is aimed at */
     WRITERS = 4,
-    NEW_EVERY = 8, /* rounds with one directory */
-    EXIT_USAGE = 2,
+    NEW_EVERY = 8,     /* rounds with one directory */
     RUN_MS_MAX = 400,  /* before a server that writes is killed */
     START_MS_MAX = 12, /* before one that starts is */
     AIM_MS_MAX = 4000, /* to wait for what is aimed at */
@@ -45,7 +45,7 @@ enum {
 
 struct test {
     struct test_random random;
-    struct test_directory parent;
+    const char *parent;
     struct test_directory directory; /* of the server, below parent */
     uint32_t directories;
     char server_program[TEST_PATH_MAX];
@@ -295,7 +295,7 @@ static void begin_anew(struct test *test)
 {
     struct test_directory *directory = &test->directory;
     int length = snprintf(directory->path, sizeof directory->path,
-        "%s/%" PRIu32, test->parent.path, ++test->directories);
+        "%s/%" PRIu32, test->parent, ++test->directories);
     assert(length > 0 && (size_t)length < sizeof directory->path);
     test->settings.directory = directory->path;
     for (uint32_t i = 0; i < WRITERS; i++) {
@@ -427,9 +427,6 @@ static bool run_rounds(struct test *test, uint64_t rounds)
         passed -= test->complained && passed > 0 ? 1 : 0;
     }
     passed -= !report(test, rounds, passed) && passed > 0 ? 1 : 0;
-    if (passed == rounds && !test_directory_remove(&test->parent)) {
-        (void)printf("%s is left\n", test->parent.path);
-    }
     (void)printf(
         "%" PRIu64 " passed, %" PRIu64 " failed\n", passed, rounds - passed);
     return passed == rounds;
@@ -437,62 +434,27 @@ static bool run_rounds(struct test *test, uint64_t rounds)
 
 /* ---- The program --------------------------------------------------------- */
 
-struct arguments {
-    const char *build;
-    uint64_t seed;
-    uint64_t rounds;
-};
-
-static bool parse_number(const char *text, uint64_t *number)
+static int run(void *context, const char *directory)
 {
-    char *rest = NULL;
-    errno = 0;
-    *number = strtoull(text, &rest, 10);
-    return errno == 0 && *text != '\0' && *rest == '\0';
-}
-
-static bool parse_arguments(char **argv, struct arguments *arguments)
-{
-    const char *seed = getenv("TEST_SEED");
-    bool valid = getrandom(&arguments->seed, sizeof(uint32_t), 0) > 0;
-    if (seed != NULL) {
-        valid = valid && parse_number(seed, &arguments->seed);
-    }
-    while (*++argv != NULL && valid) {
-        if (strcmp(*argv, "--seed") == 0 && argv[1] != NULL) {
-            valid = parse_number(*++argv, &arguments->seed);
-        } else if (strcmp(*argv, "--build") == 0 && argv[1] != NULL) {
-            arguments->build = *++argv;
-        } else {
-            valid = parse_number(*argv, &arguments->rounds);
-        }
-    }
-    return valid;
+    const struct arguments *arguments = context;
+    struct test test = {.parent = directory};
+    test_random_init_seed(&test.random, arguments->seed);
+    (void)snprintf(test.server_program, sizeof test.server_program,
+        "%s/bin/server", arguments->build);
+    (void)snprintf(test.client_program, sizeof test.client_program,
+        "%s/bin/client", arguments->build);
+    test.settings.program = test.server_program;
+    test.writers = calloc(WRITERS, sizeof *test.writers);
+    assert(test.writers != NULL);
+    bool passed = run_rounds(&test, arguments->number);
+    free(test.writers);
+    return passed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
-    struct test test = {.directories = 0};
-    struct arguments arguments = {.build = "build", .rounds = ROUNDS};
+    struct arguments arguments = {.number = ROUNDS};
     assert(argc > 0);
-    if (!parse_arguments(argv, &arguments)) {
-        (void)fprintf(
-            stderr, "usage: crash [--seed N] [--build DIR] [ROUNDS]\n");
-        return EXIT_USAGE;
-    }
-    (void)printf("seed %" PRIu64 "\n", arguments.seed);
-    test_random_init_seed(&test.random, arguments.seed);
-    (void)snprintf(test.server_program, sizeof test.server_program,
-        "%s/bin/server", arguments.build);
-    (void)snprintf(test.client_program, sizeof test.client_program,
-        "%s/bin/client", arguments.build);
-    test.settings.program = test.server_program;
-    test.writers = calloc(WRITERS, sizeof *test.writers);
-    if (test.writers == NULL || !test_directory_make(&test.parent)) {
-        (void)fprintf(stderr, "no memory or directory: %s\n", strerror(errno));
-        return EXIT_FAILURE;
-    }
-    bool passed = run_rounds(&test, arguments.rounds);
-    free(test.writers);
-    return passed ? EXIT_SUCCESS : EXIT_FAILURE;
+    return arguments_take_common(argv, &arguments) ? guard_run(run, &arguments)
+                                                   : EXIT_USAGE;
 }

@@ -1,22 +1,20 @@
 #include "crash_writer.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bytes.h"
+#include "tcp.h"
 
 enum {
     MESSAGES_MAX = CRASH_GROUP + 1, /* of one request */
     CHECK_AHEAD = 128,              /* GETs */
-    ANSWER_WAIT_S = 60,
-    SHOWN_MAX = 5 /* cells in a complaint */
+    SHOWN_MAX = 5                   /* cells in a complaint */
 };
 
 #define KEY_WRITER "writer-"
@@ -277,54 +275,13 @@ static void judge(struct crash_writer *writer, const kv_message_t *reply)
 
 /* ---- The connection ------------------------------------------------------ */
 
-static int dial(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-        .sin_port = htons(port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval limit = {.tv_sec = ANSWER_WAIT_S};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 &&
-        (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
-            connect(fd, (struct sockaddr *)&address, sizeof address) != 0)) {
-        (void)close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-/* False if the connection is lost. */
-static bool send_all(int fd, const void *bytes, size_t size)
-{
-    const uint8_t *at = bytes;
-    while (size > 0) {
-        ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR) {
-            return false;
-        }
-        at += sent > 0 ? sent : 0;
-        size -= sent > 0 ? (size_t)sent : 0;
-    }
-    return true;
-}
-
 static bool receive(struct crash_writer *writer, int fd, kv_message_t *reply)
 {
-    size_t got = 0;
-    while (got < sizeof *reply) {
-        ssize_t part = recv(fd, (uint8_t *)reply + got, sizeof *reply - got, 0);
-        if (part < 0 && errno == EINTR) {
-            continue;
-        }
-        if (part < 0 && errno == EAGAIN) {
-            complain(writer, "no answer in %d s", ANSWER_WAIT_S);
-        }
-        if (part <= 0) {
-            return false;
-        }
-        got += (size_t)part;
+    bool received = tcp_receive(fd, reply, sizeof *reply);
+    if (!received && errno == EAGAIN) {
+        complain(writer, "no answer in %d s", TCP_WAIT_S);
     }
-    return true;
+    return received;
 }
 
 static bool send_burst(struct crash_writer *writer, int fd)
@@ -344,12 +301,12 @@ static bool send_burst(struct crash_writer *writer, int fd)
         length += request->length;
         crash_request_apply(request, writer->sent);
     }
-    return send_all(fd, messages, length * sizeof messages[0]);
+    return tcp_send(fd, messages, length * sizeof messages[0]);
 }
 
 void crash_writer_run(struct crash_writer *writer, uint16_t port)
 {
-    int fd = dial(port);
+    int fd = tcp_dial(port);
     bool lost = fd < 0;
     kv_message_t reply;
     while (!lost && !writer->complained) {
@@ -375,7 +332,7 @@ static void ask_cells(
     for (uint32_t i = 0; i < count; i++) {
         crash_get_fill(&messages[i], writer->number, first + i);
     }
-    if (!send_all(fd, messages, count * sizeof messages[0])) {
+    if (!tcp_send(fd, messages, count * sizeof messages[0])) {
         complain(writer, "the server is gone");
     }
 }
@@ -454,7 +411,7 @@ static void match(struct crash_writer *writer, const int64_t found[CRASH_CELLS])
 static bool find_cells(
     struct crash_writer *writer, uint16_t port, int64_t found[CRASH_CELLS])
 {
-    int fd = dial(port);
+    int fd = tcp_dial(port);
     if (fd < 0) {
         complain(writer, "no connection: %s", strerror(errno));
     } else {

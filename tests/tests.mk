@@ -57,7 +57,7 @@ $(BUILD)/tests/faults: $(call test_object,faults faults_calls faults_disk \
 	$(LINK_TEST) $(WRAPPED:%=-Wl,--wrap=%)
 
 $(BUILD)/tests/crash: $(call test_object,crash crash_aim crash_server crash_writer \
-		support) $(BUILD)/lib/libfixkv.a
+		arguments guard tcp support) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 # What the network alone costs, to measure the server against.

@@ -20,10 +20,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "bytes.h"
 #include "support.h"
 
@@ -33,7 +33,7 @@ enum {
     CHANGES_MAX = 8, /* of one input */
     RUN_SECONDS = 60,
     KEEP_MEMORY = 64 << 20, /* what is freed stays, rather than fault again */
-    EXIT_USAGE = 2
+    DIRECTORIES_MAX = 8
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -227,32 +227,24 @@ static int watch(struct test *test)
     return EXIT_SUCCESS;
 }
 
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *rest = NULL;
-    errno = 0;
-    *number = strtoull(text, &rest, 10);
-    return errno == 0 && *text != '\0' && *rest == '\0';
-}
-
 static bool parse_arguments(char **argv, struct test *test)
 {
+    enum { OTHERS = 3 };
     uint64_t seed = 0;
-    const char *given = getenv("TEST_SEED");
-    bool valid = getrandom(&seed, sizeof(uint32_t), 0) > 0;
-    if (given != NULL) {
-        valid = valid && parse_number(given, &seed);
+    const char *directories[DIRECTORIES_MAX] = {NULL};
+    struct argument known[OTHERS + DIRECTORIES_MAX + 1] = {
+        {.name = "--seed", .number = &seed},
+        {.name = "--part", .number = &test->part},
+        {.name = "", .number = &test->units},
+    };
+    for (size_t i = 0; i < DIRECTORIES_MAX; i++) {
+        known[OTHERS + i] =
+            (struct argument){.name = "", .text = &directories[i]};
     }
-    while (*++argv != NULL && valid) {
-        if (strcmp(*argv, "--seed") == 0 && argv[1] != NULL) {
-            valid = parse_number(*++argv, &seed);
-        } else if (strcmp(*argv, "--part") == 0 && argv[1] != NULL) {
-            valid = parse_number(*++argv, &test->part);
-        } else if (test->units == 0) {
-            valid = parse_number(*argv, &test->units);
-        } else {
-            valid = read_samples(test, *argv);
-        }
+    bool valid = arguments_seed(&seed) && arguments_take(argv, known);
+    for (size_t i = 0; valid && i < DIRECTORIES_MAX && directories[i] != NULL;
+         i++) {
+        valid = read_samples(test, directories[i]);
     }
     (void)printf("seed %" PRIu64 "\n", seed);
     test_random_init_seed(&test->random, seed);

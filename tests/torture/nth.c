@@ -21,18 +21,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "bytes.h"
 #include "crash_server.h"
 #include "crash_writer.h"
+#include "guard.h"
 #include "torture/nth.h"
 #include "torture/preload/preload.h"
 
 enum {
-    EXIT_USAGE = 2,
     BACKUP_EVERY = 2500, /* requests */
     AGAIN_MAX = 24,      /* calls of a recovery that may be its last */
     CLIENT_MS = 60000
@@ -45,7 +45,7 @@ struct test {
     uint64_t seed;
     uint64_t step;
     uint64_t last;
-    struct test_directory directory;
+    const char *directory;
     char server[TEST_PATH_MAX];
     char library[TEST_PATH_MAX];
     char data[2 * TEST_PATH_MAX];
@@ -187,8 +187,8 @@ static void count(struct test *test)
 /* Another directory, and cells that are absent. */
 static void begin_anew(struct test *test, const char *sync)
 {
-    int length = snprintf(
-        test->data, sizeof test->data, "%s/%s", test->directory.path, sync);
+    int length =
+        snprintf(test->data, sizeof test->data, "%s/%s", test->directory, sync);
     assert(length > 0 && (size_t)length < sizeof test->data);
     test->settings.sync = sync;
     crash_writer_init(&test->writer, 0, test->seed);
@@ -254,40 +254,23 @@ static void print_struck(const struct test *test, enum phase phase)
     (void)printf("\n");
 }
 
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *rest = NULL;
-    errno = 0;
-    *number = strtoull(text, &rest, 10);
-    return errno == 0 && *text != '\0' && *rest == '\0';
-}
-
 static bool parse_arguments(char **argv, struct test *test)
 {
-    const char *seed = getenv("TEST_SEED");
-    bool valid = getrandom(&test->seed, sizeof(uint32_t), 0) > 0;
-    if (seed != NULL) {
-        valid = valid && parse_number(seed, &test->seed);
-    }
-    while (*++argv != NULL && valid) {
-        if (strcmp(*argv, "--build") == 0 && argv[1] != NULL) {
-            test->build = *++argv;
-        } else if (strcmp(*argv, "--seed") == 0 && argv[1] != NULL) {
-            valid = parse_number(*++argv, &test->seed);
-        } else if (strcmp(*argv, "--step") == 0 && argv[1] != NULL) {
-            valid = parse_number(*++argv, &test->step);
-        } else {
-            valid = parse_number(*argv, &test->last);
-        }
-    }
-    return valid && test->step % 2 == 1 && test->last > 0;
+    const struct argument known[] = {
+        {.name = "--build", .text = &test->build},
+        {.name = "--seed", .number = &test->seed},
+        {.name = "--step", .number = &test->step},
+        {.name = "", .number = &test->last},
+        {.name = NULL},
+    };
+    return arguments_seed(&test->seed) && arguments_take(argv, known) &&
+           test->step % 2 == 1 && test->last > 0;
 }
 
 /* The file that is shared with the servers. */
 static bool share(struct test *test)
 {
-    (void)snprintf(
-        test->file, sizeof test->file, "%s/shared", test->directory.path);
+    (void)snprintf(test->file, sizeof test->file, "%s/shared", test->directory);
     int fd = open(test->file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, sizeof *test->shared) != 0) {
         return false;
@@ -302,8 +285,7 @@ static bool prepare(struct test *test)
 {
     char build[PATH_MAX];
     if (realpath(test->build, build) == NULL ||
-        strlen(build) > TEST_PATH_MAX / 2 ||
-        !test_directory_make(&test->directory) || !share(test)) {
+        strlen(build) > TEST_PATH_MAX / 2 || !share(test)) {
         return false;
     }
     (void)snprintf(test->server, sizeof test->server, "%.*s/bin/server",
@@ -328,19 +310,11 @@ static bool prepare(struct test *test)
     return true;
 }
 
-int main(int argc, char **argv)
+static int run(void *context, const char *directory)
 {
     static const char *const syncs[] = {"always", "everysec", "none"};
-    struct test *test = calloc(1, sizeof *test);
-    assert(argc > 0 && test != NULL);
-    test->build = "build";
-    test->step = 1;
-    if (!parse_arguments(argv, test)) {
-        (void)fprintf(
-            stderr, "usage: nth [--build DIR] [--seed N] [--step N] LAST\n");
-        return EXIT_USAGE;
-    }
-    (void)printf("seed %" PRIu64 "\n", test->seed);
+    struct test *test = context;
+    test->directory = directory;
     if (!prepare(test)) {
         (void)fprintf(stderr, "cannot begin: %s\n", strerror(errno));
         return EXIT_FAILURE;
@@ -354,11 +328,25 @@ int main(int argc, char **argv)
         test->passed + test->failed, test->restarts, test->backups);
     print_struck(test, SERVING);
     print_struck(test, RECOVERING);
-    if (!right || !test_directory_remove(&test->directory)) {
-        (void)printf("kept: %s\n", test->directory.path);
-    }
     (void)printf(
         "%" PRIu64 " passed, %" PRIu64 " failed\n", test->passed, test->failed);
-    free(test);
     return right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct test *test = calloc(1, sizeof *test);
+    assert(argc > 0 && test != NULL);
+    test->build = "build";
+    test->step = 1;
+    int status = EXIT_USAGE;
+    if (parse_arguments(argv, test)) {
+        (void)printf("seed %" PRIu64 "\n", test->seed);
+        status = guard_run(run, test);
+    } else {
+        (void)fprintf(
+            stderr, "usage: nth [--build DIR] [--seed N] [--step N] LAST\n");
+    }
+    free(test);
+    return status;
 }

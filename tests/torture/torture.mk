@@ -12,6 +12,7 @@ TORTURE_PROGRAMS := $(addprefix $(BUILD)/torture/, \
 
 # What the row kill and those that need a server of their own share.
 SERVER_PARTS := $(call test_object,crash_server support)
+WRITER_PARTS := $(call test_object,crash_writer tcp)
 
 # ---- Loaded into the server -------------------------------------------------
 
@@ -39,24 +40,25 @@ $(BUILD)/torture/preload/power.so: $(call torture_object,preload/preload \
 # ---- Programs ---------------------------------------------------------------
 
 $(BUILD)/torture/nth: $(call torture_object,nth) \
-		$(call test_object,crash_writer) $(SERVER_PARTS) \
-		$(BUILD)/lib/libfixkv.a
+		$(call test_object,arguments guard) $(WRITER_PARTS) \
+		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/power/record: $(call torture_object,power/record \
-		power/trace power/history) $(call test_object,crash_writer) \
-		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+		power/trace power/history) $(call test_object,arguments) \
+		$(WRITER_PARTS) $(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/power/verify: $(call torture_object,power/verify power/plan \
 		power/disk power/image power/trace power/history) \
-		$(call test_object,crash_writer support) \
+		$(call test_object,arguments support) $(WRITER_PARTS) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/damage: $(call torture_object,$(addprefix damage/, \
 		damage cases files history image open world)) \
-		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+		$(call test_object,arguments) $(SERVER_PARTS) \
+		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/clock_frames: $(call torture_object,clock_frames \
@@ -65,18 +67,21 @@ $(BUILD)/torture/clock_frames: $(call torture_object,clock_frames \
 	$(LINK_TEST)
 
 $(BUILD)/torture/mutate-%: $(BUILD)/tests/fuzz/fuzz_%.o \
-		$(call torture_object,mutate) $(call test_object,support) \
+		$(call torture_object,mutate) \
+		$(call test_object,arguments support) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/history: $(call torture_object,$(addprefix history/, \
 		history record request plant proxy linear linear_model \
-		linear_print worlds) tcp arguments guard) $(SERVER_PARTS) \
+		linear_print worlds)) \
+		$(call test_object,arguments guard tcp) $(SERVER_PARTS) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/transfers: $(call torture_object,$(addprefix transfers/, \
-		transfers bank sum) arguments guard) $(SERVER_PARTS) \
+		transfers bank sum)) \
+		$(call test_object,arguments guard) $(SERVER_PARTS) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 

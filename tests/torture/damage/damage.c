@@ -21,10 +21,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "file.h"
 #include "support.h"
 #include "torture/damage/cases.h"
@@ -36,8 +36,7 @@ enum {
     AGAIN_EVERY = 8,       /* of those that open, opened twice */
     PROGRAMS_SHORT = 24,   /* cases that the programs see */
     PROGRAMS_LONG = 200,
-    COMPLAINTS_MAX = 20,
-    EXIT_USAGE = 2
+    COMPLAINTS_MAX = 20
 };
 
 /* What a process of ours has found; shared. */
@@ -299,36 +298,17 @@ static bool report(const struct test *test)
     return passed > 0 && failed == 0;
 }
 
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *rest = NULL;
-    errno = 0;
-    *number = strtoull(text, &rest, 10);
-    return errno == 0 && *text != '\0' && *rest == '\0';
-}
-
 /* *only: the case that is asked for. */
-static bool parse_arguments(
-    char **argv, struct test *test, bool *one, uint64_t *only)
+static bool parse_arguments(char **argv, struct test *test, uint64_t *only)
 {
-    const char *seed = getenv("TEST_SEED");
-    bool valid = getrandom(&test->seed, sizeof(uint32_t), 0) > 0;
-    if (seed != NULL) {
-        valid = valid && parse_number(seed, &test->seed);
-    }
-    while (*++argv != NULL && valid) {
-        if (strcmp(*argv, "--seed") == 0 && argv[1] != NULL) {
-            valid = parse_number(*++argv, &test->seed);
-        } else if (strcmp(*argv, "--build") == 0 && argv[1] != NULL) {
-            test->build = *++argv;
-        } else if (strcmp(*argv, "--all") == 0) {
-            test->all = true;
-        } else {
-            valid = parse_number(*argv, only);
-            *one = true;
-        }
-    }
-    return valid;
+    const struct argument known[] = {
+        {.name = "--seed", .number = &test->seed},
+        {.name = "--build", .text = &test->build},
+        {.name = "--all", .flag = &test->all},
+        {.name = "", .number = only},
+        {.name = NULL},
+    };
+    return arguments_seed(&test->seed) && arguments_take(argv, known);
 }
 
 /* Its directories are in memory, where there is any. */
@@ -347,9 +327,8 @@ static void make_parent(struct test *test)
 int main(int argc, char **argv)
 {
     struct test test = {.build = "build"};
-    bool one = false;
-    uint64_t only = 0;
-    if (argc < 1 || !parse_arguments(argv, &test, &one, &only)) {
+    uint64_t only = UINT64_MAX; /* all */
+    if (argc < 1 || !parse_arguments(argv, &test, &only)) {
         (void)fprintf(
             stderr, "usage: damage [--seed N] [--build DIR] [--all] [CASE]\n");
         return EXIT_USAGE;
@@ -366,7 +345,7 @@ int main(int argc, char **argv)
     }
     test.family_count = cases_list(test.worlds, test.families);
     choose_cases(&test);
-    if (one) {
+    if (only != UINT64_MAX) {
         test.cases[0] = only;
         test.case_count = 1;
         test.programs_every = 1;

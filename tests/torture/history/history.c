@@ -19,8 +19,8 @@
 #include "bytes.h"
 #include "clock.h"
 #include "crash_server.h"
-#include "torture/arguments.h"
-#include "torture/guard.h"
+#include "arguments.h"
+#include "guard.h"
 #include "torture/linear.h"
 #include "torture/history/plant.h"
 #include "torture/history/proxy.h"
@@ -302,6 +302,6 @@ int main(int argc, char **argv)
 {
     struct arguments arguments = {.number = OPERATIONS};
     assert(argc > 0);
-    return arguments_take(argv, &arguments) ? guard_run(run, &arguments)
-                                            : EXIT_USAGE;
+    return arguments_take_common(argv, &arguments) ? guard_run(run, &arguments)
+                                                   : EXIT_USAGE;
 }

@@ -8,7 +8,7 @@
 
 #include "bytes.h"
 #include "kv_store.h"
-#include "torture/tcp.h"
+#include "tcp.h"
 
 enum { REMEMBERED = 64, STALE_ONCE_IN = 64 };
 

@@ -9,7 +9,7 @@
 
 #include "clock.h"
 #include "torture/history/request.h"
-#include "torture/tcp.h"
+#include "tcp.h"
 
 enum { OPS_LEAST = 1024 };
 

@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -25,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "bytes.h"
 #include "clock.h"
 #include "crash_server.h"
@@ -33,7 +33,6 @@
 #include "torture/preload/preload.h"
 
 enum {
-    EXIT_USAGE = 2,
     BURST = 6,
     BURSTS_A_SECOND = 1000, /* of each writer, at the most */
     BACKUP_EVERY_MS = 300,
@@ -382,63 +381,30 @@ static bool prepare(struct recorder *recorder)
     return recorder->trace.head->sync < ARRAY_SIZE(syncs);
 }
 
-static bool parse_arguments(int argc, char **argv, struct recorder *recorder)
+static bool parse_arguments(char **argv, struct recorder *recorder)
 {
-    static const struct option options[] = {
-        {"sync", required_argument, NULL, 's'},
-        {"trace", required_argument, NULL, 't'},
-        {"data", required_argument, NULL, 'd'},
-        {"build", required_argument, NULL, 'b'},
-        {"seconds", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 'r'},
-        {"plant", required_argument, NULL, 'p'},
-        {"cells", required_argument, NULL, 'c'},
-        {NULL, 0, NULL, 0},
+    const struct argument known[] = {
+        {.name = "--sync", .text = &recorder->sync},
+        {.name = "--trace", .text = &recorder->path},
+        {.name = "--data", .text = &recorder->data},
+        {.name = "--build", .text = &recorder->build},
+        {.name = "--seconds", .number = &recorder->seconds},
+        {.name = "--seed", .number = &recorder->seed},
+        {.name = "--plant", .text = &recorder->plant},
+        {.name = "--cells", .text = &recorder->cells},
+        {.name = NULL},
     };
-    int option;
-    bool valid = true;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            recorder->sync = optarg;
-            break;
-        case 't':
-            recorder->path = optarg;
-            break;
-        case 'd':
-            recorder->data = optarg;
-            break;
-        case 'b':
-            recorder->build = optarg;
-            break;
-        case 'n':
-            recorder->seconds = strtoull(optarg, NULL, 10);
-            break;
-        case 'r':
-            recorder->seed = strtoull(optarg, NULL, 10);
-            break;
-        case 'p':
-            recorder->plant = optarg;
-            break;
-        case 'c':
-            recorder->cells = optarg;
-            break;
-        default:
-            valid = false;
-            break;
-        }
-    }
-    return valid && optind == argc && recorder->sync != NULL &&
+    return arguments_take(argv, known) && recorder->sync != NULL &&
            recorder->path != NULL && recorder->data != NULL;
 }
 
 int main(int argc, char **argv)
 {
     struct recorder *recorder = calloc(1, sizeof *recorder);
-    assert(recorder != NULL);
+    assert(argc > 0 && recorder != NULL);
     recorder->build = "build";
     recorder->seconds = 3;
-    if (!parse_arguments(argc, argv, recorder)) {
+    if (!parse_arguments(argv, recorder)) {
         (void)fprintf(stderr,
             "usage: record --sync MODE --trace FILE --data DIR\n"
             "    [--build DIR] [--seconds N] [--seed N] [--plant data|names] "

@@ -23,7 +23,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "bytes.h"
 #include "kv_store.h"
 #include "torture/power/disk.h"
@@ -42,7 +42,6 @@
 #include "torture/power/trace.h"
 
 enum {
-    EXIT_USAGE = 2,
     SHOWN_MAX = 3,
     REFUSED = 10,    /* status of a child */
     TWICE_EVERY = 8, /* images that are opened a second time */
@@ -355,53 +354,27 @@ static void run(struct verifier *verifier)
         figures->failed);
 }
 
-static bool parse_arguments(int argc, char **argv, struct verifier *verifier)
+static bool parse_arguments(char **argv, struct verifier *verifier)
 {
-    static const struct option options[] = {
-        {"images", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 'r'},
-        {"keep", required_argument, NULL, 'k'},
-        {"unsynced", no_argument, NULL, 'u'},
-        {"export", required_argument, NULL, 'e'},
-        {"image", required_argument, NULL, 'i'},
-        {NULL, 0, NULL, 0},
+    const struct argument known[] = {
+        {.name = "--images", .number = &verifier->images},
+        {.name = "--seed", .number = &verifier->seed},
+        {.name = "--keep", .text = &verifier->keep},
+        {.name = "--unsynced", .flag = &verifier->unsynced},
+        {.name = "--export", .text = &verifier->export},
+        {.name = "--image", .number = &verifier->only},
+        {.name = "", .text = &verifier->path},
+        {.name = NULL},
     };
-    int option;
-    bool valid = true;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        uint64_t number = optarg == NULL ? 0 : strtoull(optarg, NULL, 10);
-        switch (option) {
-        case 'n':
-            verifier->images = number;
-            break;
-        case 'r':
-            verifier->seed = number;
-            break;
-        case 'u':
-            verifier->unsynced = true;
-            break;
-        case 'k':
-            verifier->keep = optarg;
-            break;
-        case 'e':
-            verifier->export = optarg;
-            break;
-        case 'i':
-            verifier->only = number;
-            break;
-        default:
-            valid = false;
-            break;
-        }
-    }
-    verifier->path = argv[optind];
-    return valid && optind + 1 == argc && verifier->images > 0;
+    return arguments_take(argv, known) && verifier->path != NULL &&
+           verifier->images > 0;
 }
 
 int main(int argc, char **argv)
 {
     struct verifier verifier = {.images = 100, .seed = 1, .only = UINT64_MAX};
-    if (!parse_arguments(argc, argv, &verifier)) {
+    assert(argc > 0);
+    if (!parse_arguments(argv, &verifier)) {
         (void)fprintf(stderr,
             "usage: verify [--images N] [--seed N] [--image N] "
             "[--unsynced] [--export DIR] [--keep DIR] TRACE\n");

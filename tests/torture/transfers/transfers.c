@@ -25,9 +25,9 @@
 #include "bytes.h"
 #include "crash_server.h"
 #include "file.h"
-#include "torture/arguments.h"
+#include "arguments.h"
 #include "torture/transfers/bank.h"
-#include "torture/guard.h"
+#include "guard.h"
 
 enum {
     BACKUPS = 30,
@@ -265,6 +265,6 @@ int main(int argc, char **argv)
 {
     struct arguments arguments = {.number = BACKUPS};
     assert(argc > 0);
-    return arguments_take(argv, &arguments) ? guard_run(run, &arguments)
-                                            : EXIT_USAGE;
+    return arguments_take_common(argv, &arguments) ? guard_run(run, &arguments)
+                                                   : EXIT_USAGE;
 }

@@ -1,4 +1,4 @@
-#include "torture/guard.h"
+#include "guard.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "torture/tcp.h"
+#include "tcp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* tcp.h: sockets on 127.0.0.1 that block, with a limit to every wait. */
-#ifndef TORTURE_TCP_H
-#define TORTURE_TCP_H
+#ifndef TCP_H
+#define TCP_H
 
 #include <stdbool.h>
 #include <stddef.h>

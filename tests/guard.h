@@ -1,7 +1,7 @@
 /* guard.h: a test program's files and servers go away with it, however it ends:
  * also when it is interrupted, or crashes. */
-#ifndef TORTURE_GUARD_H
-#define TORTURE_GUARD_H
+#ifndef GUARD_H
+#define GUARD_H
 
 /* Calls run in a process of its own, with an empty directory; returns the exit
  * status of the program: what run returned, or EXIT_FAILURE.  All processes
