@@ -39,7 +39,6 @@ enum {
     START_MS_MAX = 12, /* before one that starts is */
     AIM_MS_MAX = 4000, /* to wait for what is aimed at */
     LATER_MS_MAX = 4,  /* once a backup has begun */
-    SYNCS = 3,
     CLIENT_MS = 60000
 };
 
@@ -53,8 +52,8 @@ struct test {
     struct crash_settings settings;
     struct crash_server server;
     struct crash_writer *writers;
-    uint32_t sync;         /* of those in syncs, the server's now */
-    uint64_t kills[SYNCS]; /* of one that writes */
+    uint32_t sync;              /* of test_syncs, the server's now */
+    uint64_t kills[TEST_SYNCS]; /* of one that writes */
     uint64_t amid[CRASH_AIMS];
     uint64_t acknowledged;
     uint64_t backups; /* answered */
@@ -321,13 +320,11 @@ static void change_directory(struct test *test)
     (void)await(test);
 }
 
-static const char *const syncs[SYNCS] = {"always", "everysec", "none"};
-
 static void choose_settings(struct test *test, uint64_t round)
 {
     static const char *const segments[] = {"2M", "2M", "5M"};
-    test->sync = (uint32_t)(round % SYNCS);
-    test->settings.sync = syncs[test->sync];
+    test->sync = (uint32_t)(round % TEST_SYNCS);
+    test->settings.sync = test_syncs[test->sync];
     test->settings.segment = segments[test_random_below(&test->random, 3)];
 }
 
@@ -358,7 +355,7 @@ static enum crash_aim choose_aim(uint64_t round)
 {
     static const enum crash_aim aims[] = {
         CRASH_ANY_TIME, CRASH_BACKUP, CRASH_SEGMENT};
-    return aims[round / SYNCS % (sizeof aims / sizeof aims[0])];
+    return aims[round / TEST_SYNCS % (sizeof aims / sizeof aims[0])];
 }
 
 static void run_round(struct test *test, uint64_t round)
@@ -383,8 +380,8 @@ static bool report(const struct test *test, uint64_t rounds, uint64_t passed)
 {
     bool all = true;
     (void)printf("figure: %" PRIu64 " rounds", rounds);
-    for (uint32_t i = 0; i < SYNCS; i++) {
-        (void)printf(", %s %" PRIu64, syncs[i], test->kills[i]);
+    for (uint32_t i = 0; i < TEST_SYNCS; i++) {
+        (void)printf(", %s %" PRIu64, test_syncs[i], test->kills[i]);
     }
     (void)printf("\nfigure: killed amid a backup %" PRIu64
                  ", a change of segments %" PRIu64 ", recovery %" PRIu64 "\n",

@@ -100,7 +100,7 @@ static void describe(
         fault->error != 0 ? " with " : "",
         fault->error != 0 ? strerrorname_np(fault->error) : "",
         fault->lasting && fault->error != EINTR ? " from then on" : "",
-        faults_sync_name(sync));
+        test_syncs[sync]);
 }
 
 /* ---- Processes ----------------------------------------------------------- */
@@ -250,8 +250,8 @@ static void try_disk(struct bench *bench, char *const *names)
          test++) {
         for (kv_sync_t sync = KV_SYNC_ALWAYS; sync <= KV_SYNC_NONE; sync++) {
             char text[FAULTS_TEXT_MAX];
-            (void)snprintf(text, sizeof text, "%s, %s", test->name,
-                faults_sync_name(sync));
+            (void)snprintf(
+                text, sizeof text, "%s, %s", test->name, test_syncs[sync]);
             if (!is_wanted(names, text)) {
                 continue;
             }

@@ -7,9 +7,6 @@
 
 enum { FAULTS_TEXT_MAX = 160 };
 
-/* always, everysec, none */
-const char *faults_sync_name(kv_sync_t sync);
-
 /* ---- faults_work.c ------------------------------------------------------- */
 
 enum {

@@ -16,8 +16,6 @@ enum {
     SEGMENT_BYTES = 1 << 21 /* the smallest, WAL_SEGMENT_MIN */
 };
 
-static const char *const sync_names[] = {"always", "everysec", "none"};
-
 void journal_init(struct journal *journal)
 {
     memset(journal, 0, sizeof *journal);
@@ -43,7 +41,7 @@ void run_complain(struct run *run, const char *format, ...)
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     assert(length >= 0);
-    (void)printf("%s", sync_names[run->sync]);
+    (void)printf("%s", test_syncs[run->sync]);
     if (run->fault != NULL) {
         (void)printf(
             ", %s number %" PRIu32, calls_name(run->fault->call), run->nth);

@@ -30,12 +30,6 @@ static const struct span chain = {CELL_CHAIN, CHAIN_CELLS, true};
 static const struct span many = {CELL_MANY, MANY_CELLS, false};
 static const struct span last = {CELL_PUT + CELL_CHAIN - 1, 1, false};
 
-const char *faults_sync_name(kv_sync_t sync)
-{
-    static const char *const names[] = {"always", "everysec", "none"};
-    return names[sync];
-}
-
 /* ---- What is done -------------------------------------------------------- */
 
 static uint32_t open_files(void)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const test_syncs[TEST_SYNCS] = {"always", "everysec", "none"};
+
 enum { TEXT_MAX = 1024, OPEN_DIRECTORIES_MAX = 16 };
 
 /* Hands the assertion to CUnit; the words are its condition when it fails. */

@@ -13,6 +13,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+/* What KV_SYNC may be, in the order of kv_sync_t. */
+enum { TEST_SYNCS = 3 };
+extern const char *const test_syncs[TEST_SYNCS];
+
 /* A suite is a constant array test_NAME, closed by TEST_END. */
 struct test_case {
     const char *name;

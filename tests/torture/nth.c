@@ -312,7 +312,6 @@ static bool prepare(struct test *test)
 
 static int run(void *context, const char *directory)
 {
-    static const char *const syncs[] = {"always", "everysec", "none"};
     struct test *test = context;
     test->directory = directory;
     if (!prepare(test)) {
@@ -320,8 +319,8 @@ static int run(void *context, const char *directory)
         return EXIT_FAILURE;
     }
     bool right = true;
-    for (size_t i = 0; i < ARRAY_SIZE(syncs) && right; i++) {
-        right = run_mode(test, syncs[i]);
+    for (size_t i = 0; i < TEST_SYNCS && right; i++) {
+        right = run_mode(test, test_syncs[i]);
     }
     (void)printf("figure: %" PRIu64 " servers killed, %" PRIu64
                  " restarts looked at, %" PRIu64 " backups\n",

@@ -87,9 +87,8 @@ static void count(struct test *test, bool passed)
 /* Starts it with the next way to sync and some number of workers. */
 static bool start(struct test *test)
 {
-    static const char *const syncs[] = {"always", "everysec", "none"};
     static const char *const workers[] = {"1", "2", "4", "8"};
-    test->settings.sync = syncs[test->kills % ARRAY_SIZE(syncs)];
+    test->settings.sync = test_syncs[test->kills % TEST_SYNCS];
     test->settings.workers =
         workers[test_random_below(&test->random, ARRAY_SIZE(workers))];
     if (!crash_server_start(&test->server, &test->settings) ||

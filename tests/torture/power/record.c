@@ -342,7 +342,6 @@ static bool run(struct recorder *recorder)
 
 static bool prepare(struct recorder *recorder)
 {
-    static const char *const syncs[] = {"always", "everysec", "none"};
     char build[PATH_MAX];
     pthread_condattr_t steady;
     int error = power_trace_open(&recorder->trace, recorder->path, true);
@@ -350,8 +349,9 @@ static bool prepare(struct recorder *recorder)
         return complain(
             recorder, "cannot begin", strerror(error != 0 ? -error : errno));
     }
-    while (recorder->trace.head->sync < ARRAY_SIZE(syncs) &&
-           strcmp(syncs[recorder->trace.head->sync], recorder->sync) != 0) {
+    while (
+        recorder->trace.head->sync < TEST_SYNCS &&
+        strcmp(test_syncs[recorder->trace.head->sync], recorder->sync) != 0) {
         recorder->trace.head->sync++;
     }
     (void)snprintf(recorder->server, PATH_MAX, "%.4000s/bin/server", build);
@@ -378,7 +378,7 @@ static bool prepare(struct recorder *recorder)
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&recorder->changed, &steady);
     pthread_mutex_init(&recorder->lock, NULL);
-    return recorder->trace.head->sync < ARRAY_SIZE(syncs);
+    return recorder->trace.head->sync < TEST_SYNCS;
 }
 
 static bool parse_arguments(char **argv, struct recorder *recorder)

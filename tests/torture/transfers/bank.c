@@ -97,6 +97,21 @@ static void choose(
     *sum = (int64_t)test_random_below(random, BANK_BALANCE);
 }
 
+/* Messages that all succeed.  False if the connection is lost. */
+static bool execute(
+    struct bank_visitor *visitor, kv_message_t *messages, uint64_t count)
+{
+    if (kv_client_execute(visitor->client, messages, count) != KV_SUCCESS) {
+        return false;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (messages[i].status != KV_SUCCESS) {
+            complain(visitor, &messages[i]);
+        }
+    }
+    return true;
+}
+
 /* Some transfers by ADD, sent at once.  False if the connection is lost. */
 static bool move(struct bank_visitor *visitor)
 {
@@ -109,13 +124,8 @@ static bool move(struct bank_visitor *visitor)
         messages[2 * i] = sum_request(KV_ADD | KV_LINKED, accounts[0], -sum);
         messages[2 * i + 1] = sum_request(KV_ADD, accounts[1], sum);
     }
-    if (kv_client_execute(visitor->client, messages, 2 * count) != KV_SUCCESS) {
+    if (!execute(visitor, messages, 2 * count)) {
         return false;
-    }
-    for (uint64_t i = 0; i < 2 * count; i++) {
-        if (messages[i].status != KV_SUCCESS) {
-            complain(visitor, &messages[i]);
-        }
     }
     add(visitor->bank, &visitor->bank->transfers, count);
     return true;
@@ -216,14 +226,8 @@ static bool fill(struct bank_visitor *visitor)
         assert(error == KV_SUCCESS);
         (void)error;
     }
-    if (kv_client_execute(visitor->client, messages, 2 * FILL_BURST) !=
-        KV_SUCCESS) {
+    if (!execute(visitor, messages, 2 * FILL_BURST)) {
         return false;
-    }
-    for (uint64_t i = 0; i < 2 * FILL_BURST; i++) {
-        if (messages[i].status != KV_SUCCESS) {
-            complain(visitor, &messages[i]);
-        }
     }
     add(visitor->bank, &visitor->bank->filled, FILL_BURST);
     return true;

@@ -32,8 +32,7 @@
 enum {
     BACKUPS = 30,
     RUN_BACKUPS = 2, /* before, and after, a directory is copied */
-    SYNCS = 3,
-    RUNS = 2, /* with one directory; at the end of each it is killed */
+    RUNS = 2,        /* with one directory; at the end of each it is killed */
     COPY_BYTES = 1 << 20
 };
 
@@ -190,11 +189,10 @@ static bool run_once(struct test *test)
 
 static bool run_directory(struct test *test)
 {
-    static const char *const syncs[SYNCS] = {"always", "everysec", "none"};
     int length = snprintf(test->path, sizeof test->path, "%s/%" PRIu32,
         test->parent, test->directories);
     assert(length > 0 && (size_t)length < sizeof test->path);
-    test->settings.sync = syncs[test->directories++ % SYNCS];
+    test->settings.sync = test_syncs[test->directories++ % TEST_SYNCS];
     test->directory = file_open_directory(test->path, true);
     bool good = test->directory >= 0 &&
                 start(test, &test->server, test->path) &&
@@ -247,7 +245,7 @@ static int run(void *context, const char *directory)
     bank_init(&test.bank, test_random_next(&test.random));
     bool good = true;
     while (good && (test.bank.backups_right < arguments->number ||
-                       test.directories < SYNCS)) {
+                       test.directories < TEST_SYNCS)) {
         good = run_directory(&test);
     }
     if (good && test.swept == 0) {
