@@ -159,8 +159,7 @@ int storage_restore(
         error = give_name(storage, beside, path, why);
     }
     if (error != 0 && file_remove_tree(beside) != 0) {
-        diag_line(storage->options.diag, "restore: remove %s: it is of no use",
-            beside);
+        diag_line(storage->options.diag, "remove %s: it is of no use", beside);
     }
     storage->options.directory = NULL;
     return error;
