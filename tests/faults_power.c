@@ -83,12 +83,26 @@ void power_watch(void)
     power_leave();
 }
 
+/* Names are as they are on disk. */
+static void forget_changes(void)
+{
+    for (uint32_t i = 0; i < power.change_count; i++) {
+        if (power.changes[i].kept[0] != '\0') {
+            (void)__real_unlinkat(power.directory, power.changes[i].kept, 0);
+        }
+    }
+    power.change_count = 0;
+}
+
+/* A thread that was struck just before may lose power after this: nothing is
+ * left to be lost then. */
 void power_forget(void)
 {
     power_enter();
     for (uint32_t i = 0; i < power.file_count; i++) {
         (void)close(power.files[i].fd);
     }
+    forget_changes();
     if (power.directory >= 0) {
         (void)close(power.directory);
     }
@@ -252,12 +266,7 @@ void power_note_sync(int fd)
         forget_pages(status.st_ino);
         return;
     }
-    for (uint32_t i = 0; i < power.change_count; i++) {
-        if (power.changes[i].kept[0] != '\0') {
-            (void)__real_unlinkat(power.directory, power.changes[i].kept, 0);
-        }
-    }
-    power.change_count = 0;
+    forget_changes();
 }
 
 /* What was not done in the end, such as a rename that failed, is not undone
