@@ -26,6 +26,7 @@
     X(storage_files)                                                           \
     X(storage_lost)                                                            \
     X(storage_model)                                                           \
+    X(storage_growth)                                                          \
     X(storage_moment)                                                          \
     X(storage_retain)                                                          \
     X(storage_threads)                                                         \

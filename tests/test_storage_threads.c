@@ -375,73 +375,11 @@ static void a_batch_takes_effect_in_order(void)
     look_meanwhile(put_in_order, look_at_order);
 }
 
-/* ---- Looking from outside ------------------------------------------------ */
-
-enum { GROWTH_KEYS = 600000, GROWTH_GROUP = 500, GROWTH_LOOKS = 4 };
-
-/* Puts keys that were never there, as one batch. */
-static uint64_t put_new(struct bank *bank, uint64_t first)
-{
-    kv_message_t messages[GROWTH_GROUP];
-    for (uint64_t i = 0; i < GROWTH_GROUP; i++) {
-        messages[i] = sample_request(KV_PUT, first + i, 1);
-    }
-    stored_execute(&bank->stored, messages, GROWTH_GROUP);
-    return messages[0].status == KV_SUCCESS ? 0 : 1;
-}
-
-static void *put_new_on(void *context)
-{
-    struct bank *bank = context;
-    uint64_t wrong = 0;
-    for (uint64_t next = GROWTH_KEYS / 3; !is_over(bank) && next < GROWTH_KEYS;
-         next += GROWTH_GROUP) {
-        wrong += put_new(bank, next);
-    }
-    report(bank, &bank->wrong, wrong);
-    return NULL;
-}
-
-/* As client restore does: how many records it will find is not known then. */
-static void a_store_that_grows_can_be_looked_at(void)
-{
-    static struct bank bank;
-    pthread_t thread;
-    pthread_mutex_init(&bank.lock, NULL);
-    stored_make(&bank.stored, KV_SYNC_NONE);
-    bank.stored.options.capacity = GROWTH_KEYS;
-    REQUIRE(stored_open(&bank.stored) == 0);
-    for (uint64_t i = 0; i < GROWTH_KEYS / 3; i += GROWTH_GROUP) {
-        CHECK_U64(put_new(&bank, i), 0);
-    }
-    REQUIRE(pthread_create(&thread, NULL, put_new_on, &bank) == 0);
-    for (int i = 0; i < GROWTH_LOOKS; i++) {
-        char why[STORAGE_WHY_MAX];
-        struct storage *storage;
-        struct storage_options options = bank.stored.options;
-        options.capacity = 0;
-        int error = storage_open_at(&storage, &options, &STORAGE_NEWEST, why);
-        CHECK_OK(error);
-        if (error == 0) {
-            CHECK(storage_count(storage) >= GROWTH_KEYS / 3);
-            CHECK_OK(storage_close(storage, false));
-        }
-    }
-    pthread_mutex_lock(&bank.lock);
-    bank.over = true;
-    pthread_mutex_unlock(&bank.lock);
-    pthread_join(thread, NULL);
-    CHECK_U64(bank.wrong, 0);
-    stored_remove(&bank.stored);
-    pthread_mutex_destroy(&bank.lock);
-}
-
 const struct test_case test_storage_threads[] = {
     TEST_CASE(with_always_the_sum_is_kept),
     TEST_CASE(with_everysec_the_sum_is_kept),
     TEST_CASE(with_none_the_sum_is_kept),
     TEST_CASE(a_chain_takes_effect_at_once),
     TEST_CASE(a_batch_takes_effect_in_order),
-    TEST_CASE(a_store_that_grows_can_be_looked_at),
     TEST_END,
 };
