@@ -115,18 +115,30 @@ static bool is_late(struct conn *conn)
     if (conn->parked || conn->queued) {
         return false;
     }
-    return conn->wait == DEADLINE_REPLY ? !takes_replies(conn, false)
-                                        : !conn_has_input(conn);
+    switch (conn->wait) {
+    case DEADLINE_REPLY:
+        return !takes_replies(conn, false);
+    case DEADLINE_REST:
+        return !conn_has_input(conn);
+    default:
+        return true;
+    }
 }
 
-static void judge(struct worker *worker, struct conn *conn)
+/* False if what it has sent is to be received first: it may be the end of the
+ * request, and if it is not, the wait is as long as it was. */
+static bool judge(struct worker *worker, struct conn *conn)
 {
     struct stats *stats = &worker->turn_stats;
     enum deadline wait = conn->wait;
+    if (wait == DEADLINE_REQUEST && !conn->parked && !conn->queued &&
+        conn_has_input(conn)) {
+        return false;
+    }
     take_out(&worker->deadlines, conn);
     put_last(&worker->deadlines, conn, wait);
     if (!is_late(conn)) {
-        return;
+        return true;
     }
     if (wait == DEADLINE_REST) {
         give_up(worker, conn, &stats->connections_idle,
@@ -137,6 +149,7 @@ static void judge(struct worker *worker, struct conn *conn)
                 ? "has not finished a request in KV_REQUEST_TIMEOUT seconds"
                 : "has not taken its replies for KV_REQUEST_TIMEOUT seconds");
     }
+    return true;
 }
 
 /* In one pass over those that keep us waiting in this way. */
@@ -166,10 +179,10 @@ void deadline_run(struct worker *worker)
         int64_t limit_ms = deadlines->lists[wait].limit_ms;
         for (int i = 0; limit_ms > 0 && i < DEADLINE_BUDGET; i++) {
             struct conn *conn = deadlines->lists[wait].first;
-            if (conn == NULL || conn->since_ms + limit_ms > deadlines->now_ms) {
+            if (conn == NULL || conn->since_ms + limit_ms > deadlines->now_ms ||
+                !judge(worker, conn)) {
                 break;
             }
-            judge(worker, conn);
         }
     }
     shed(worker, DEADLINE_REPLY);
