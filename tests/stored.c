@@ -117,8 +117,9 @@ static void decode(struct batch *batch, kv_message_t *messages, uint32_t count)
     }
 }
 
-/* Where one thread runs at a time, as under valgrind, the one that syncs may get
- * no turn for seconds, and writes would be told BUSY: it is let run first. */
+/* Where one thread runs at a time, as under valgrind, the one that syncs may
+ * get no turn for seconds, and writes would be told BUSY: it is let run first.
+ */
 static void let_sync(const struct stored *stored)
 {
     while (storage_silent_ms(stored->storage) >= STORAGE_STALL_MS / 2) {
