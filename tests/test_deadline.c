@@ -196,6 +196,21 @@ static void a_byte_that_has_just_come_does_not_prolong_it(void)
     tear_down(&fixture);
 }
 
+/* Who never stops sending is given up all the same, and hides nobody. */
+static void who_never_stops_sending_is_closed_too(void)
+{
+    struct fixture fixture;
+    set_up(&fixture);
+    begin_request(&fixture, fixture.conns[0]);
+    begin_request(&fixture, fixture.conns[1]);
+    CHECK_INT(send(fixture.peers[0], "x", 1, 0), 1);
+    CHECK_U64(pass(&fixture, REQUEST_MS), 1);
+    CHECK(!fixture.conns[0]->broken && fixture.conns[1]->broken);
+    CHECK_U64(pass(&fixture, DEADLINE_TICK_MS), 2);
+    CHECK(fixture.conns[0]->broken);
+    tear_down(&fixture);
+}
+
 /* Who always has begun the next request, but finishes one after the other, is
  * in time; so is one who rests in between. */
 static void each_request_has_its_own_time(void)
@@ -306,6 +321,7 @@ const struct test_case test_deadline[] = {
     TEST_CASE(without_limits_nobody_wakes_up),
     TEST_CASE(a_request_is_dated_from_its_first_byte),
     TEST_CASE(a_byte_that_has_just_come_does_not_prolong_it),
+    TEST_CASE(who_never_stops_sending_is_closed_too),
     TEST_CASE(each_request_has_its_own_time),
     TEST_CASE(what_was_refused_has_to_end_too),
     TEST_CASE(who_takes_nothing_is_closed_and_its_memory_freed),

@@ -125,20 +125,28 @@ static bool is_late(struct conn *conn)
     }
 }
 
-/* False if what it has sent is to be received first: it may be the end of the
- * request, and if it is not, the wait is as long as it was. */
-static bool judge(struct worker *worker, struct conn *conn)
+/* True if what it has sent is to be received first: it may be the end of the
+ * request, and if it is not, the wait is as long as it was.  Who never stops
+ * sending has a tick for it. */
+static bool is_sending(const struct deadlines *deadlines, struct conn *conn)
+{
+    int64_t due_ms = conn->since_ms + deadlines->lists[conn->wait].limit_ms;
+    return conn->wait == DEADLINE_REQUEST && !conn->parked && !conn->queued &&
+           deadlines->now_ms < due_ms + DEADLINE_TICK_MS &&
+           conn_has_input(conn);
+}
+
+static void judge(struct worker *worker, struct conn *conn)
 {
     struct stats *stats = &worker->turn_stats;
     enum deadline wait = conn->wait;
-    if (wait == DEADLINE_REQUEST && !conn->parked && !conn->queued &&
-        conn_has_input(conn)) {
-        return false;
+    if (is_sending(&worker->deadlines, conn)) {
+        return;
     }
     take_out(&worker->deadlines, conn);
     put_last(&worker->deadlines, conn, wait);
     if (!is_late(conn)) {
-        return true;
+        return;
     }
     if (wait == DEADLINE_REST) {
         give_up(worker, conn, &stats->connections_idle,
@@ -149,7 +157,6 @@ static bool judge(struct worker *worker, struct conn *conn)
                 ? "has not finished a request in KV_REQUEST_TIMEOUT seconds"
                 : "has not taken its replies for KV_REQUEST_TIMEOUT seconds");
     }
-    return true;
 }
 
 /* In one pass over those that keep us waiting in this way. */
@@ -177,12 +184,14 @@ void deadline_run(struct worker *worker)
     struct deadlines *deadlines = &worker->deadlines;
     for (enum deadline wait = 0; wait < DEADLINE_KINDS; wait++) {
         int64_t limit_ms = deadlines->lists[wait].limit_ms;
+        struct conn *conn = deadlines->lists[wait].first;
         for (int i = 0; limit_ms > 0 && i < DEADLINE_BUDGET; i++) {
-            struct conn *conn = deadlines->lists[wait].first;
-            if (conn == NULL || conn->since_ms + limit_ms > deadlines->now_ms ||
-                !judge(worker, conn)) {
+            if (conn == NULL || conn->since_ms + limit_ms > deadlines->now_ms) {
                 break;
             }
+            struct conn *later = conn->later;
+            judge(worker, conn);
+            conn = later;
         }
     }
     shed(worker, DEADLINE_REPLY);
