@@ -5,14 +5,21 @@
  * echoed by being left alone.  So nothing is copied between the socket and the
  * table but the value itself.
  *
+ * A command of the Redis protocol is one operation too, of the verb CALL, which
+ * points at its call (command/call.h); its reply goes to one of the batch's
+ * buffers, since it has no size of its own.
+ *
  * A verb is the number of a request, or one of the internal ones that only the
  * log knows.  Whatever has to be known of a verb outside storage_apply stands
  * in VERB_MAP, once. */
 #ifndef BATCH_H
 #define BATCH_H
 
+#include "buffer.h"
 #include "bytes.h"
 #include "kv_store.h"
+
+struct call;
 
 enum verb_flag {
     VERB_KEY = 1,    /* needs a key that is not all zero */
@@ -39,14 +46,27 @@ enum verb_flag {
     X(KV_COUNT, 0)                                                             \
     X(KV_AUTH, VERB_VALUE | VERB_LONE)                                         \
     X(KV_BACKUP, VERB_LONE)                                                    \
-    X(VERB_SWEEP, VERB_KEY | VERB_WRITE)
+    X(VERB_SWEEP, VERB_KEY | VERB_WRITE)                                       \
+    X(VERB_RECORD, VERB_KEY | VERB_WRITE)                                      \
+    X(VERB_DROP, VERB_KEY | VERB_WRITE)                                        \
+    X(VERB_FLUSH, VERB_WRITE)                                                  \
+    X(VERB_CALL, VERB_KEY)
 
 enum {
+    /* what the replies to the calls of a batch may take, in each buffer */
+    BATCH_REPLIES_MAX = 16 << 20,
+    SWEEP_MORE = -1, /* number of a SWEEP that left some of the remains */
+
     /* internal verbs: a request with such a type is refused */
     VERB_NONE = 0,
     VERB_SWEEP = 17, /* removes a record that has expired */
     VERB_MARK = 18,  /* log only: all frames up to arg are durable */
-    VERB_COUNT = 19,
+    /* Log only: what a command did, which is decided before it is logged. */
+    VERB_RECORD = 19, /* the record is so: kind in status, expiry in arg */
+    VERB_DROP = 20,   /* the record, of the kind in status, is gone */
+    VERB_FLUSH = 21,  /* all records are gone */
+    VERB_CALL = 22,   /* never logged: a command, see command/call.h */
+    VERB_COUNT = 23,
 
     /* operations of one batch, linked ones included: enough for the prefetching
      * to pay, and few enough for the messages to stay in the cache */
@@ -66,14 +86,26 @@ static inline unsigned verb_flags(unsigned verb)
 
 enum op_state {
     OP_READ,   /* executes at once, under the bucket's mutex */
+    OP_STILL,  /* a call that reads many records at one instant: at once, under
+                  the commit lock */
     OP_COMMIT, /* executes in commit: a write, what follows one, a chain */
-    OP_REFUSED /* failed already; its message is the reply */
+    OP_REFUSED /* is answered already, in its message or a buffer */
 };
 
 struct op {
-    kv_message_t *message;
-    uint64_t hash;  /* of the key; storage_read fills it */
-    int64_t number; /* EXPIRE: milliseconds from now; ADD: delta */
+    union {
+        kv_message_t *message;
+        struct call *call;
+    };
+    uint64_t hash; /* of the key; storage_read fills it, but for SWEEP */
+    union {
+        int64_t number; /* EXPIRE: milliseconds from now; ADD: delta; SWEEP:
+                           members of remains to be taken away */
+        struct {        /* of a call's reply, in the buffer of its state */
+            uint32_t reply_at;
+            uint32_t reply_size;
+        };
+    };
     uint8_t verb;
     uint8_t state; /* enum op_state */
     bool linked;   /* with the next operation of the batch */
@@ -84,6 +116,8 @@ _Static_assert(sizeof(struct op) == 32, "two operations a cache line");
 struct batch {
     uint32_t count;
     uint32_t commits; /* operations in state OP_COMMIT; storage_read counts */
+    struct buffer replies;        /* of calls that are not in OP_COMMIT */
+    struct buffer commit_replies; /* of those that are: commit's alone */
     /* Called once, from the committer's thread, when storage_commit returned
      * false and all replies are written.  It must not block. */
     void (*done)(struct batch *batch);

@@ -234,7 +234,7 @@ static void try_faults(struct bench *bench, char *const *names)
         }
     }
     /* A call that never came was not wrapped, or is no longer made. */
-    for (enum call call = 0; call < CALL_COUNT && *names == NULL; call++) {
+    for (enum libc_call call = 0; call < CALL_COUNT && *names == NULL; call++) {
         if (bench->points[call] == 0) {
             char text[FAULTS_TEXT_MAX];
             (void)snprintf(

@@ -76,7 +76,7 @@ uint32_t calls_struck(void)
     return struck;
 }
 
-uint32_t calls_count(enum call call)
+uint32_t calls_count(enum libc_call call)
 {
     lock();
     uint32_t count = calls.counts[call];
@@ -92,7 +92,7 @@ int64_t calls_mappings(void)
     return mappings;
 }
 
-const char *calls_name(enum call call)
+const char *calls_name(enum libc_call call)
 {
     static const char *const names[CALL_COUNT] = {
 #define X(name) #name,
@@ -111,7 +111,7 @@ static void die(void)
 }
 
 /* The fault if it strikes this call, else NULL. */
-static const struct fault *choose_locked(enum call call)
+static const struct fault *choose_locked(enum libc_call call)
 {
     const struct fault *fault = calls.fault;
     if (fault == NULL || fault->call != call ||
@@ -128,7 +128,7 @@ static const struct fault *choose_locked(enum call call)
 }
 
 /* Counts the call.  The fault if it strikes this one, else NULL. */
-static const struct fault *strike(enum call call)
+static const struct fault *strike(enum libc_call call)
 {
     lock();
     uint32_t serial = ++calls.counts[call];
@@ -295,7 +295,7 @@ ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset)
     return -1;
 }
 
-static int sync_of(int fd, enum call call)
+static int sync_of(int fd, enum libc_call call)
 {
     if (fails(strike(call))) {
         return -1;
@@ -377,7 +377,7 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
     return __real_pthread_cond_timedwait(condition, mutex, &end);
 }
 
-bool calls_await(enum call call, uint32_t count)
+bool calls_await(enum libc_call call, uint32_t count)
 {
     struct timespec end;
     int error = clock_gettime(CLOCK_REALTIME, &end);

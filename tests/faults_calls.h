@@ -37,7 +37,7 @@
     X(aligned_alloc)                                                           \
     X(pthread_create)
 
-enum call {
+enum libc_call {
 #define X(name) CALL_##name,
     CALLS_MAP(X)
 #undef X
@@ -57,7 +57,7 @@ enum effect {
 };
 
 struct fault {
-    enum call call;
+    enum libc_call call;
     enum effect effect;
     int error; /* errno */
     bool lasting;
@@ -72,12 +72,12 @@ void calls_disarm(void);
 uint32_t calls_struck(void);
 
 /* Calls of this kind since the process began. */
-uint32_t calls_count(enum call call);
+uint32_t calls_count(enum libc_call call);
 /* Waits until there were more than count; false if that takes too long. */
-bool calls_await(enum call call, uint32_t count);
+bool calls_await(enum libc_call call, uint32_t count);
 /* Memory mapped and not unmapped, in pieces. */
 int64_t calls_mappings(void);
 
-const char *calls_name(enum call call);
+const char *calls_name(enum libc_call call);
 
 #endif

@@ -32,6 +32,7 @@
     X(storage_threads)                                                         \
     X(snapshot)                                                                \
     X(store)                                                                   \
+    X(strings)                                                                 \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \

@@ -42,7 +42,7 @@ TESTED_PARTS := client_options client_moment client_program \
 	$(patsubst src/%.c,%,$(wildcard src/client_check/*.c))
 
 # What suites share.
-TEST_PARTS := support fake served samples tabled disk logged stored model \
+TEST_PARTS := support fake served samples tabled disk logged stored called model \
 	torture/history/linear torture/history/linear_model \
 	torture/history/worlds
 

@@ -5,7 +5,45 @@
  * did.  What can fail is decided before anything is logged or changed. */
 #include "storage/apply.h"
 
+#include "command/collection.h"
+
+#include <assert.h>
 #include <inttypes.h>
+
+static struct name name_of(const struct op *op)
+{
+    return (struct name){op->hash, op->message->key};
+}
+
+/* The record of a verb that works on values; of a collection it is refused,
+ * with *refused. */
+static const struct record *find_value(
+    struct view *view, struct op *op, bool *refused)
+{
+    const struct record *record = view_find(view, name_of(op));
+    *refused = record != NULL && record->kind != KIND_STRING;
+    if (*refused) {
+        op_refuse(op, KV_WRONG_TYPE, "the key holds a %s, not a value",
+            kind_name(record->kind));
+    }
+    return record;
+}
+
+static void refuse_full(struct view *view, struct op *op)
+{
+    op_refuse(op, KV_NO_SPACE,
+        "the table is full: KV_CAPACITY is %" PRIu64
+        " records; delete some, or raise it and restart",
+        table_capacity(view->table));
+}
+
+static void record_fill(struct record *record, const kv_message_t *message)
+{
+    record->kind = KIND_STRING;
+    record->expire_ms = 0;
+    record->value_len = message->value_len;
+    memcpy(record->value, message->value, KV_VALUE_MAX);
+}
 
 static void copy_value(kv_message_t *message, const struct record *record)
 {
@@ -20,26 +58,56 @@ static void copy_value(kv_message_t *message, const struct record *record)
     memset(message->value + used, 0, KV_VALUE_MAX - used);
 }
 
+/* Overwrites a collection, or removes it without a record: all in one chain, as
+ * records. */
+static void replace_collection(struct view *view, const struct op *op,
+    const struct record *head, const kv_message_t *message)
+{
+    bool alone = !view->overlay->in_chain;
+    if (alone) {
+        view_chain_begin(view);
+    }
+    bool done = remains_leave(view, head);
+    if (message != NULL) {
+        struct record *record = view_edit(view, name_of(op), NULL);
+        assert(done && record != NULL);
+        record_fill(record, message);
+        view_log_record(view, record);
+    } else {
+        done = done && view_remove(view, name_of(op));
+        assert(done);
+        view_log_drop(view, name_of(op), head->kind);
+    }
+    if (alone) {
+        view_chain_end(view);
+    }
+}
+
 static void put(struct view *view, struct op *op)
 {
-    struct record *record = view_edit(view, op, NULL);
-    if (record == NULL) {
-        op_refuse(op, KV_NO_SPACE,
-            "the table is full: KV_CAPACITY is %" PRIu64
-            " records; delete some, or raise it and restart",
-            table_capacity(view->table));
+    const struct record *old = view_find_any(view, name_of(op));
+    if (old != NULL && old->kind != KIND_STRING) {
+        replace_collection(view, op, old, op->message);
+        op_reply(op, KV_SUCCESS);
         return;
     }
-    view_log(view, op);
-    record->expire_ms = 0;
-    record->value_len = op->message->value_len;
-    memcpy(record->value, op->message->value, KV_VALUE_MAX);
+    struct record *record = view_edit(view, name_of(op), NULL);
+    if (record == NULL) {
+        refuse_full(view, op);
+        return;
+    }
+    view_log(view, op->message, KV_PUT, op->number);
+    record_fill(record, op->message);
     op_reply(op, KV_SUCCESS);
 }
 
 static void get(struct view *view, struct op *op)
 {
-    const struct record *record = view_find(view, op);
+    bool refused;
+    const struct record *record = find_value(view, op, &refused);
+    if (refused) {
+        return;
+    }
     if (record != NULL) {
         copy_value(op->message, record);
     } else {
@@ -49,36 +117,41 @@ static void get(struct view *view, struct op *op)
 
 static void remove_record(struct view *view, struct op *op)
 {
-    if (view_find(view, op) == NULL) {
+    const struct record *record = view_find(view, name_of(op));
+    if (record == NULL) {
         op_reply(op, KV_NOT_FOUND);
         return;
     }
-    view_log(view, op);
-    view_remove(view, op);
+    if (record->kind != KIND_STRING) {
+        replace_collection(view, op, record, NULL);
+    } else {
+        view_log(view, op->message, KV_DELETE, op->number);
+        view_remove(view, name_of(op));
+    }
     op_reply(op, KV_SUCCESS);
 }
 
 static void exists(struct view *view, struct op *op)
 {
-    bool found = view_find(view, op) != NULL;
+    bool found = view_find(view, name_of(op)) != NULL;
     op_reply(op, found ? KV_SUCCESS : KV_NOT_FOUND);
 }
 
 static void set_expiry(struct view *view, struct op *op, int64_t expire_ms)
 {
-    const struct record *record = view_find(view, op);
+    const struct record *record = view_find(view, name_of(op));
     if (record == NULL) {
         op_reply(op, KV_NOT_FOUND);
         return;
     }
-    view_log(view, op);
-    view_edit(view, op, record)->expire_ms = expire_ms;
+    view_log(view, op->message, op->verb, op->number);
+    view_edit(view, name_of(op), record)->expire_ms = expire_ms;
     op_reply(op, KV_SUCCESS);
 }
 
 static void ttl(struct view *view, struct op *op)
 {
-    const struct record *record = view_find(view, op);
+    const struct record *record = view_find(view, name_of(op));
     if (record == NULL) {
         op_reply(op, KV_NOT_FOUND);
     } else if (record->expire_ms == 0) {
@@ -106,10 +179,11 @@ static bool read_number(
 
 static void add(struct view *view, struct op *op)
 {
-    const struct record *found = view_find(view, op);
+    bool refused;
+    const struct record *found = find_value(view, op, &refused);
     int64_t number;
     int64_t sum;
-    if (!read_number(op, found, &number)) {
+    if (refused || !read_number(op, found, &number)) {
         return;
     }
     if (__builtin_add_overflow(number, op->number, &sum)) {
@@ -118,23 +192,31 @@ static void add(struct view *view, struct op *op)
             op->number);
         return;
     }
-    struct record *record = view_edit(view, op, found);
-    if (record == NULL) {
-        op_refuse(op, KV_NO_SPACE,
-            "the table is full: KV_CAPACITY is %" PRIu64 " records",
-            table_capacity(view->table));
+    const struct record *old = view_find_any(view, name_of(op));
+    int64_t expire_ms = found != NULL ? found->expire_ms : 0;
+    if (found == NULL && old != NULL && old->kind != KIND_STRING) {
+        op_reply_number(op, sum);
+        replace_collection(view, op, old, op->message);
         return;
     }
-    view_log(view, op);
-    record->expire_ms = found != NULL ? record->expire_ms : 0;
+    struct record *record = view_edit(view, name_of(op), found);
+    if (record == NULL) {
+        refuse_full(view, op);
+        return;
+    }
+    view_log(view, op->message, KV_ADD, op->number);
     op_reply_number(op, sum);
-    record->value_len = op->message->value_len;
-    memcpy(record->value, op->message->value, KV_VALUE_MAX);
+    record_fill(record, op->message);
+    record->expire_ms = expire_ms;
 }
 
 static void expect(struct view *view, struct op *op)
 {
-    const struct record *record = view_find(view, op);
+    bool refused;
+    const struct record *record = find_value(view, op, &refused);
+    if (refused) {
+        return;
+    }
     bool same =
         record != NULL && record->value_len == op->message->value_len &&
         memcmp(record->value, op->message->value, record->value_len) == 0;
@@ -143,19 +225,75 @@ static void expect(struct view *view, struct op *op)
 
 static void expect_absent(struct view *view, struct op *op)
 {
-    bool found = view_find(view, op) != NULL;
+    bool found = view_find(view, name_of(op)) != NULL;
     op_reply(op, found ? KV_MISMATCH : KV_SUCCESS);
+}
+
+/* Takes away some of what is left of a collection. */
+static void shrink(
+    struct view *view, struct op *op, const struct record *record)
+{
+    bool alone = !view->overlay->in_chain;
+    assert(op->number > 0 && op->number <= REMAINS_STEP);
+    if (alone) {
+        view_chain_begin(view);
+    }
+    bool over = remains_shrink(view, record, (uint32_t)op->number);
+    if (alone) {
+        view_chain_end(view);
+    }
+    op->number = over ? 0 : SWEEP_MORE;
+    op_reply(op, KV_END);
 }
 
 static void sweep(struct view *view, struct op *op)
 {
-    const struct record *record = view_find_any(view, op);
+    const struct record *record = view_find_any(view, name_of(op));
     if (record == NULL || !record_expired(record, view->now_ms)) {
         op_reply(op, KV_NOT_FOUND);
         return;
     }
-    view_log(view, op);
-    view_remove(view, op);
+    if (record->kind == KIND_REMAINS) {
+        shrink(view, op, record);
+        return;
+    }
+    if (record->kind != KIND_STRING) {
+        replace_collection(view, op, record, NULL);
+    } else {
+        view_log(view, op->message, VERB_SWEEP, op->number);
+        view_remove(view, name_of(op));
+    }
+    op_reply(op, KV_SUCCESS);
+}
+
+/* ---- What the log says was done ------------------------------------------ */
+
+static void set_record(struct view *view, struct op *op)
+{
+    struct record *record = view_edit(view, name_of(op), NULL);
+    if (record == NULL) {
+        refuse_full(view, op);
+        return;
+    }
+    record_fill(record, op->message);
+    record->kind = op->message->status;
+    record->expire_ms = op->number;
+    op_reply(op, KV_SUCCESS);
+}
+
+static void drop_record(struct view *view, struct op *op)
+{
+    if (view_find_any(view, name_of(op)) == NULL) {
+        op_reply(op, KV_NOT_FOUND);
+        return;
+    }
+    view_remove(view, name_of(op));
+    op_reply(op, KV_SUCCESS);
+}
+
+static void flush(struct view *view, struct op *op)
+{
+    view_flush(view);
     op_reply(op, KV_SUCCESS);
 }
 
@@ -193,13 +331,22 @@ static void apply_verb(struct view *view, struct op *op)
         expect_absent(view, op);
         break;
     case KV_COUNT:
-        op_reply_number(op, (int64_t)view_records(view));
+        op_reply_number(op, (int64_t)(view_records(view) - view_inner(view)));
         break;
     case KV_PING:
         op->message->status = KV_SUCCESS;
         break;
     case VERB_SWEEP:
         sweep(view, op);
+        break;
+    case VERB_RECORD:
+        set_record(view, op);
+        break;
+    case VERB_DROP:
+        drop_record(view, op);
+        break;
+    case VERB_FLUSH:
+        flush(view, op);
         break;
     default:
         op_refuse(

@@ -2,7 +2,7 @@
 #ifndef STORAGE_APPLY_H
 #define STORAGE_APPLY_H
 
-#include "storage/view.h"
+#include "view/view.h"
 
 /* Executes op and writes its reply over its request.  Its hash is set. */
 void storage_apply(struct view *view, struct op *op);

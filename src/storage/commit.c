@@ -6,19 +6,18 @@
  * its own meanwhile, since nobody else plans.  Otherwise whoever has a batch
  * commits it himself, the lock held throughout. */
 #include "storage/apply.h"
+#include "storage/group.h"
 #include "storage/state.h"
 
 #include "clock.h"
+#include "command/collection.h"
+#include "command/command.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
-
-enum {
-    AHEAD = 16 /* operations that records are asked for ahead */
-};
 
 /* ---- Time and figures ---------------------------------------------------- */
 
@@ -60,6 +59,7 @@ void figures_update_locked(struct storage *storage, uint32_t frames)
     figures->commits++;
     figures->frames += frames;
     figures->records = table_records(storage->table);
+    figures->inner = table_inner(storage->table);
     figures->buckets = table_buckets(storage->table);
     figures->overflow_buckets = table_overflow_buckets(storage->table);
     figures->applied_lsn = storage->applied_lsn;
@@ -68,99 +68,6 @@ void figures_update_locked(struct storage *storage, uint32_t frames)
 }
 
 /* ---- Planning ------------------------------------------------------------ */
-
-static bool chain_member_refused(const struct op *ops, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (ops[i].state == OP_REFUSED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The others tell that it was not their fault. */
-static void abort_others(struct op *ops, uint32_t count, uint32_t guilty)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (i != guilty && ops[i].state != OP_REFUSED) {
-            op_reply(&ops[i], KV_ABORTED);
-        }
-    }
-}
-
-static void plan_chain(struct view *view, struct op *ops, uint32_t count)
-{
-    if (count > KV_CHAIN_MAX || chain_member_refused(ops, count)) {
-        abort_others(ops, count, UINT32_MAX);
-        return;
-    }
-    view_chain_begin(view);
-    for (uint32_t i = 0; i < count; i++) {
-        storage_apply(view, &ops[i]);
-        if (ops[i].message->status != KV_SUCCESS) {
-            view_chain_abort(view);
-            abort_others(ops, count, i);
-            return;
-        }
-    }
-    view_chain_end(view);
-}
-
-/* Asks for the record of operation number i, if there is such a one in this
- * state.  Of a record that is overwritten only the identity is needed. */
-static inline void prefetch_op(const struct table *table,
-    const struct batch *batch, uint32_t i, enum op_state state)
-{
-    if (i < batch->count && batch->ops[i].state == state &&
-        (verb_flags(batch->ops[i].verb) & VERB_KEY) != 0) {
-        table_prefetch_record(
-            table, batch->ops[i].hash, batch->ops[i].verb != KV_PUT);
-    }
-}
-
-static void plan_batch(struct view *view, struct batch *batch)
-{
-    uint32_t length = 1;
-    for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
-        prefetch_op(view->table, batch, i, OP_COMMIT);
-    }
-    for (uint32_t i = 0; i < batch->count; i += length) {
-        struct op *op = &batch->ops[i];
-        prefetch_op(view->table, batch, i + AHEAD, OP_COMMIT);
-        length = 1;
-        if (op->linked) {
-            while (op[length - 1].linked) {
-                length++;
-                assert(i + length <= batch->count);
-            }
-            plan_chain(view, op, length);
-        } else if (op->state == OP_COMMIT) {
-            storage_apply(view, op);
-        }
-    }
-}
-
-void commit_refuse(
-    struct view *view, struct batch *batch, kv_error_t status, const char *why)
-{
-    bool linked = false;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        struct op *op = &batch->ops[i];
-        bool chained = linked || op->linked;
-        unsigned flags = verb_flags(op->verb);
-        linked = op->linked;
-        if (op->state != OP_COMMIT) {
-            continue;
-        }
-        if (chained || (flags & VERB_WRITE) != 0 ||
-            ((flags & VERB_VALUE) != 0 && op->verb != KV_PING)) {
-            op_refuse(op, status, "%s", why);
-        } else {
-            storage_apply(view, op);
-        }
-    }
-}
 
 /* Makes sure that the group can be written; if not, the view says why its
  * writes are refused. */
@@ -182,16 +89,15 @@ static void reserve(struct storage *storage, uint32_t frames)
     view->refusal = storage->refusal[0] != '\0' ? storage->refusal : NULL;
 }
 
-/* Plans the batches; returns how many frames wait to be written.  A mark goes
+/* Plans from *from on; returns how many frames wait to be written.  A mark goes
  * before them, and alone it is not worth a write. */
-static uint32_t plan_locked(struct storage *storage, struct batch *batches)
+static uint32_t plan_locked(
+    struct storage *storage, struct position *from, bool most)
 {
     struct view *view = &storage->view;
-    uint32_t commits = 0;
-    for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
-        commits += batch->commits;
-    }
-    reserve(storage, commits);
+    uint32_t wanted = group_frames(*from, most);
+    reserve(storage, wanted);
+    view_begin(view, wanted);
     view->now_ms = commit_time_locked(storage);
     view->wal = view->refusal == NULL ? storage->wal : NULL;
     uint64_t first = 0;
@@ -201,9 +107,7 @@ static uint32_t plan_locked(struct storage *storage, struct batch *batches)
         wal_mark(view->wal, view->now_ms);
         marked = wal_next_lsn(view->wal);
     }
-    for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
-        plan_batch(view, batch);
-    }
+    group_plan(view, from);
     if (view->wal == NULL) {
         return 0;
     }
@@ -211,6 +115,16 @@ static uint32_t plan_locked(struct storage *storage, struct batch *batches)
         wal_take_back(view->wal, first);
     }
     return (uint32_t)(wal_next_lsn(view->wal) - first);
+}
+
+void commit_refuse(
+    struct view *view, struct batch *batch, kv_error_t status, const char *why)
+{
+    struct batch *next = batch->next;
+    batch->next = NULL;
+    group_refuse(
+        view, (struct position){batch, 0}, (struct position){0}, status, why);
+    batch->next = next;
 }
 
 /* ---- Groups -------------------------------------------------------------- */
@@ -249,6 +163,12 @@ static void tell_refusal(struct storage *storage, bool before)
     }
 }
 
+/* What became of a group. */
+struct outcome {
+    int error; /* 0 or -errno */
+    bool written;
+};
+
 /* The error of a sync that failed on the way and was not told yet; or 0. */
 static int log_lost_locked(const struct storage *storage)
 {
@@ -258,9 +178,11 @@ static int log_lost_locked(const struct storage *storage)
 
 /* What was written, or could not be wiped, may be there after a restart: that
  * is no refusal, but nobody knows. */
-static void undo_group_locked(
-    struct storage *storage, struct batch *batches, int error, bool written)
+static void undo_group_locked(struct storage *storage, struct position from,
+    struct position end, struct outcome outcome)
 {
+    int error = outcome.error;
+    bool written = outcome.written;
     struct view *view = &storage->view;
     bool unsure = written || wal_unsure(storage->wal);
     if (!storage->broken) {
@@ -274,46 +196,66 @@ static void undo_group_locked(
     view_abandon(view);
     view->wal = NULL;
     /* What changed nothing is read again, without the group's changes. */
-    for (struct batch *batch = batches; batch != NULL; batch = batch->next) {
-        commit_refuse(
-            view, batch, unsure ? KV_INTERNAL : KV_READ_ONLY, storage->refusal);
-    }
+    group_refuse(
+        view, from, end, unsure ? KV_INTERNAL : KV_READ_ONLY, storage->refusal);
 }
 
-void commit_group(struct storage *storage, struct batch *batches)
+/* Writes the group, and syncs it where every group is; the commit lock is let
+ * go of meanwhile then. */
+static struct outcome write_group_locked(struct storage *storage)
 {
     bool always = storage->options.sync == KV_SYNC_ALWAYS;
-    int error = 0;
-    bool written = false;
-    lock(&storage->commit);
-    bool refused = storage->refusal[0] != '\0';
-    uint32_t frames = plan_locked(storage, batches);
-    if (frames > 0 && always) {
+    struct outcome outcome = {0};
+    if (always) {
         unlock(&storage->commit);
     }
-    if (frames > 0) {
-        error = wal_write(storage->wal);
-        written = error == 0;
+    outcome.error = wal_write(storage->wal);
+    outcome.written = outcome.error == 0;
+    if (always && outcome.written) {
+        outcome.error = wal_sync(storage->wal);
+        if (outcome.error != 0) {
+            storage_fail(storage, "the sync of the log", outcome.error);
+        }
     }
-    if (frames > 0 && always) {
-        if (written) {
-            error = wal_sync(storage->wal);
-        }
-        if (written && error != 0) {
-            storage_fail(storage, "the sync of the log", error);
-        }
+    if (always) {
         lock(&storage->commit);
     }
-    if (error != 0) {
-        undo_group_locked(storage, batches, error, written);
+    return outcome;
+}
+
+/* Commits from *from on what has room in one group; *most: as in
+ * group_frames, and set if something found no room. */
+static void commit_part_locked(
+    struct storage *storage, struct position *from, bool *most)
+{
+    struct position first = *from;
+    struct outcome outcome = {0};
+    uint32_t frames = plan_locked(storage, from, *most);
+    *most = from->batch != NULL;
+    if (frames > 0) {
+        outcome = write_group_locked(storage);
+    }
+    if (outcome.error != 0) {
+        undo_group_locked(storage, first, *from, outcome);
     } else {
         view_publish(&storage->view);
         storage->applied_lsn =
             frames > 0 ? wal_next_lsn(storage->wal) - 1 : storage->applied_lsn;
     }
     figures_update_locked(storage, frames);
+}
+
+void commit_group(struct storage *storage, struct batch *batches)
+{
+    struct position from = {batches, 0};
+    bool most = false;
+    lock(&storage->commit);
+    bool refused = storage->refusal[0] != '\0';
+    while (from.batch != NULL) {
+        commit_part_locked(storage, &from, &most);
+    }
     tell_refusal(storage, refused);
-    error = log_lost_locked(storage);
+    int error = log_lost_locked(storage);
     unlock(&storage->commit);
     if (error != 0) {
         storage_fail(storage, "the sync of the log", error);
@@ -344,10 +286,14 @@ static void hash_batch(struct table *table, struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         struct op *op = &batch->ops[i];
-        if ((verb_flags(op->verb) & VERB_KEY) != 0) {
+        if (op->verb == VERB_CALL && op->state != OP_REFUSED) {
+            op->hash = table_hash(table, op->call->key);
+            op->call->hash = op->hash;
+        } else if (op->verb != VERB_CALL && op->verb != VERB_SWEEP &&
+                   (verb_flags(op->verb) & VERB_KEY) != 0) {
             op->hash = table_hash(table, op->message->key);
-            table_prefetch_bucket(table, op->hash);
         }
+        table_prefetch_bucket(table, op->hash);
     }
 }
 
@@ -357,8 +303,24 @@ struct view commit_shared_view(struct storage *storage)
     lock(&storage->figures_lock);
     view.now_ms = now_locked(storage);
     view.records = storage->figures.records;
+    view.inner = storage->figures.inner;
     unlock(&storage->figures_lock);
     return view;
+}
+
+/* Executes the calls that see all records at one instant: nothing is published
+ * meanwhile. */
+static void read_still(struct storage *storage, struct batch *batch)
+{
+    lock(&storage->commit);
+    struct view view = commit_shared_view(storage);
+    view.still = true;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->ops[i].state == OP_STILL) {
+            (void)group_call(&view, batch, &batch->ops[i]);
+        }
+    }
+    unlock(&storage->commit);
 }
 
 void storage_read(struct storage *storage, struct batch *batch)
@@ -366,18 +328,25 @@ void storage_read(struct storage *storage, struct batch *batch)
     assert(batch->count <= BATCH_OPS_MAX);
     hash_batch(storage->table, batch);
     struct view view = commit_shared_view(storage);
+    bool still = false;
     batch->commits = 0;
     for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
-        prefetch_op(storage->table, batch, i, OP_READ);
+        group_prefetch(storage->table, batch, i, OP_READ);
     }
     for (uint32_t i = 0; i < batch->count; i++) {
         struct op *op = &batch->ops[i];
-        prefetch_op(storage->table, batch, i + AHEAD, OP_READ);
-        if (op->state == OP_READ) {
+        group_prefetch(storage->table, batch, i + AHEAD, OP_READ);
+        if (op->state == OP_READ && op->verb == VERB_CALL) {
+            (void)group_call(&view, batch, op);
+        } else if (op->state == OP_READ) {
             storage_apply(&view, op);
         } else if (op->state == OP_COMMIT) {
             batch->commits++;
         }
+        still = still || op->state == OP_STILL;
+    }
+    if (still) {
+        read_still(storage, batch);
     }
 }
 

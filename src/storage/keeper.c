@@ -4,6 +4,7 @@
 #include "storage/state.h"
 
 #include "clock.h"
+#include "command/collection.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -110,16 +111,23 @@ static void prepare_log(struct keeper *keeper)
 static void sweep_done(struct batch *batch)
 {
     struct storage *storage = batch->owner;
+    struct sweeper *sweeper = storage->sweeper;
     uint64_t expired = 0;
+    sweeper->left = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        expired += batch->ops[i].message->status == KV_SUCCESS ? 1 : 0;
+        const struct op *op = &batch->ops[i];
+        expired += op->message->status == KV_SUCCESS ? 1 : 0;
+        if (op->number == SWEEP_MORE) {
+            sweeper->found[sweeper->left++] = sweeper->found[i];
+        }
     }
     lock(&storage->figures_lock);
     storage->figures.expired += expired;
     unlock(&storage->figures_lock);
     lock(&storage->keeper_lock);
     storage->sweeping = false;
-    storage->sweep_goes_on = expired == SWEEP_KEYS_MAX;
+    storage->sweep_goes_on =
+        batch->count == SWEEP_KEYS_MAX || sweeper->left > 0;
     pthread_cond_signal(&storage->keeper_wakes);
     unlock(&storage->keeper_lock);
 }
@@ -143,6 +151,8 @@ static void fill_sweep(struct sweeper *sweeper, uint32_t count)
         memcpy(message->key, sweeper->found[i].key, KV_KEY_SIZE);
         sweeper->batch.ops[i] = (struct op){
             .message = message,
+            .hash = sweeper->found[i].hash,
+            .number = i < sweeper->left ? REMAINS_STEP : 1,
             .verb = VERB_SWEEP,
             .state = OP_COMMIT,
         };
@@ -161,8 +171,9 @@ static void sweep(struct keeper *keeper)
     if (busy) {
         return;
     }
-    uint32_t count = table_sweep(storage->table, &sweeper->position,
-        SWEEP_BUCKETS, storage_now(storage), sweeper->found, SWEEP_KEYS_MAX);
+    uint32_t count = sweeper->left;
+    count += table_sweep(storage->table, &sweeper->position, SWEEP_BUCKETS,
+        storage_now(storage), sweeper->found + count, SWEEP_KEYS_MAX - count);
     if (sweeper->position == 0) {
         note_cycle(keeper, sweeper);
     }

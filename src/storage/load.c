@@ -71,6 +71,7 @@ static int load_slice(struct load *load, uint64_t first, uint32_t count,
         const struct frame *frame = &frames[i];
         struct record *record = table_load_slot(table, first + i - 1);
         record->expire_ms = frame->arg;
+        record->kind = frame->message.status;
         record->value_len = frame->message.value_len;
         memcpy(record->key, frame->message.key, KV_KEY_SIZE);
         memcpy(record->value, frame->message.value, KV_VALUE_MAX);

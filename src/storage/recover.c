@@ -27,19 +27,24 @@ struct replay {
 static bool frame_known(const struct frame *frame)
 {
     unsigned verb = frame_verb(frame);
+    bool keyed = (verb_flags(verb) & VERB_KEY) != 0;
+    bool kind = verb != VERB_RECORD && verb != VERB_DROP;
     return verb == VERB_MARK ||
            ((verb_flags(verb) & VERB_WRITE) != 0 &&
+               (kind || kind_known(frame->message.status)) &&
                frame->message.value_len <= KV_VALUE_MAX &&
-               !bytes_all_zero(frame->message.key, KV_KEY_SIZE));
+               (!keyed || !bytes_all_zero(frame->message.key, KV_KEY_SIZE)));
 }
 
 static void decode(struct replay *replay, const struct frame *frame, uint32_t i)
 {
     struct table *table = replay->storage->table;
+    const uint8_t *key = frame->message.key;
+    bool inner = kind_inner(frame->message.status);
     replay->messages[i] = frame->message;
     replay->ops[i] = (struct op){
         .message = &replay->messages[i],
-        .hash = table_hash(table, frame->message.key),
+        .hash = inner ? table_hash_inner(table, key) : table_hash(table, key),
         .number = frame->arg,
         .verb = (uint8_t)frame_verb(frame),
     };
@@ -125,6 +130,7 @@ static int replay_take(void *context, const struct frame *frames,
         }
         decode(replay, &frames[i], i);
     }
+    view_begin(&replay->storage->view, VIEW_CHANGES_MAX);
     for (uint32_t i = 0; i < used && error == 0; i++) {
         error = replay_frame(replay, &frames[i], &replay->ops[i], why);
     }

@@ -11,7 +11,7 @@
 static void fill(kv_message_t *message, const struct record *record)
 {
     message->type = KV_PUT;
-    message->status = 0;
+    message->status = record->kind;
     message->value_len = record->value_len;
     memcpy(message->key, record->key, KV_KEY_SIZE);
     memcpy(message->value, record->value, KV_VALUE_MAX);

@@ -64,8 +64,11 @@ static void note(
 static void refuse(
     struct storage *storage, struct batch *batch, const char *why)
 {
+    lock(&storage->commit);
     struct view view = commit_shared_view(storage);
+    view.still = true;
     commit_refuse(&view, batch, KV_BUSY, why);
+    unlock(&storage->commit);
 }
 
 bool stall_refuses(struct storage *storage, struct batch *batch)

@@ -18,7 +18,7 @@
 
 #include "backup/backup.h"
 #include "storage/storage.h"
-#include "storage/view.h"
+#include "view/view.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -33,6 +33,7 @@ struct figures {
     int64_t now_ms;    /* the latest time that anybody was told */
     int64_t steady_ms; /* when that was, by the steady clock */
     uint64_t records;
+    uint64_t inner;       /* of these */
     uint64_t applied_lsn; /* of the last frame whose change is visible */
     uint64_t commits;
     uint64_t frames;
@@ -62,6 +63,7 @@ struct figures {
 /* The sweep's batch; the keeper's, but while commit has it. */
 struct sweeper {
     uint64_t position; /* bucket */
+    uint32_t left;     /* of found, the first ones: remains with more to take */
     int64_t cycle_started_ms;
     struct batch batch;
     kv_message_t messages[SWEEP_KEYS_MAX];

@@ -160,6 +160,13 @@ static void trim(struct table *table, struct bucket *head)
     }
 }
 
+static void clear(struct bucket *bucket)
+{
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+        bucket_set(bucket, i, 0, 0);
+    }
+}
+
 /* Puts the chain's last entry in the place of the one that goes. */
 void bucket_take_out(
     struct table *table, struct bucket *head, struct place place)
@@ -170,4 +177,18 @@ void bucket_take_out(
         bucket_slot(last, entry));
     bucket_set(last, entry, 0, 0);
     trim(table, head);
+}
+
+void bucket_empty(struct table *table, struct bucket *head)
+{
+    for (uint32_t next = head->next; next != 0;) {
+        struct bucket *bucket = &table->overflow[next];
+        uint32_t number = next;
+        next = bucket->next;
+        clear(bucket);
+        overflow_give(table, number);
+    }
+    clear(head);
+    head->next = 0;
+    head->soonest_s = 0;
 }

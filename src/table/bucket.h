@@ -45,6 +45,7 @@ struct table {
 
     /* Changed by the committing thread alone. */
     uint64_t records;
+    uint64_t inner;      /* of these */
     uint64_t slots_used; /* slots 1..slots_used were taken once */
     uint32_t slots_free; /* list through next_free */
 
@@ -150,15 +151,17 @@ struct place {
 
 /* The entry of one bucket with this key; BUCKET_SLOTS if it has none. */
 static inline unsigned bucket_entry(const struct table *table,
-    const struct bucket *bucket, uint64_t tag, const uint8_t key[KV_KEY_SIZE])
+    const struct bucket *bucket, uint64_t hash, const uint8_t key[KV_KEY_SIZE])
 {
+    uint64_t tag = hash_tag(hash);
     for (unsigned word = 0; word < TAG_WORDS; word++) {
         uint64_t lanes = tag_lanes(bucket_tags(bucket, word), tag);
         for (; lanes != 0; lanes &= lanes - 1) {
             unsigned lane = (unsigned)__builtin_ctzll(lanes) / LANE_BITS;
             unsigned entry = word * LANES + lane;
             uint32_t slot = bucket_slot(bucket, entry);
-            if (memcmp(table->slots[slot].key, key, KV_KEY_SIZE) == 0) {
+            if (table->slots[slot].hash == hash &&
+                memcmp(table->slots[slot].key, key, KV_KEY_SIZE) == 0) {
                 return entry;
             }
         }
@@ -170,10 +173,9 @@ static inline unsigned bucket_entry(const struct table *table,
 static inline struct place bucket_find(const struct table *table,
     struct bucket *head, uint64_t hash, const uint8_t key[KV_KEY_SIZE])
 {
-    uint64_t tag = hash_tag(hash);
     for (struct bucket *bucket = head; bucket != NULL;
          bucket = bucket_next(table, bucket)) {
-        unsigned entry = bucket_entry(table, bucket, tag, key);
+        unsigned entry = bucket_entry(table, bucket, hash, key);
         if (entry != BUCKET_SLOTS) {
             return (struct place){bucket, entry};
         }
@@ -208,6 +210,8 @@ unsigned bucket_entries(const struct bucket *bucket);
 /* Adds an entry behind the last one. */
 void bucket_append(
     struct table *table, struct bucket *head, uint64_t tag, uint32_t slot);
+/* Takes out all entries. */
+void bucket_empty(struct table *table, struct bucket *head);
 /* Puts the chain's last entry in the place of the one that goes. */
 void bucket_take_out(
     struct table *table, struct bucket *head, struct place place);

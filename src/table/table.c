@@ -132,6 +132,7 @@ void table_clear(struct table *table)
         memset(&table->overflow[i], 0, sizeof table->overflow[i]);
     }
     table->records = 0;
+    table->inner = 0;
     table->slots_used = 0;
     table->slots_free = 0;
     table->generation = 0;
@@ -225,7 +226,13 @@ static void grow_to_fit(struct table *table)
 
 uint64_t table_hash(const struct table *table, const uint8_t key[KV_KEY_SIZE])
 {
-    return siphash13(table->secret, key);
+    return siphash13(table->secret, key) & ~TABLE_INNER;
+}
+
+uint64_t table_hash_inner(
+    const struct table *table, const uint8_t key[KV_KEY_SIZE])
+{
+    return siphash13(table->secret, key) | TABLE_INNER;
 }
 
 void table_prefetch_bucket(const struct table *table, uint64_t hash)
@@ -277,6 +284,11 @@ void table_release(struct bucket *held)
 uint64_t table_records(const struct table *table)
 {
     return table->records;
+}
+
+uint64_t table_inner(const struct table *table)
+{
+    return table->inner;
 }
 
 uint64_t table_capacity(const struct table *table)
@@ -340,7 +352,7 @@ void table_give(struct table *table, struct record *record)
  * at in vain from then on. */
 static void note_expiry(struct bucket *bucket, int64_t expire_ms)
 {
-    if (expire_ms != 0) {
+    if (expire_ms > 0) {
         uint32_t second = (uint32_t)u64_max(
             u64_min((uint64_t)expire_ms / 1000, UINT32_MAX), 1);
         if (bucket->soonest_s == 0 || second < bucket->soonest_s) {
@@ -361,6 +373,7 @@ bool table_publish(struct table *table, struct record *record)
         bucket_append(table, head, hash_tag(record->hash), slot);
         bucket_unlock(head);
         table->records++;
+        table->inner += kind_inner(record->kind) ? 1 : 0;
         if (!table_changing(table)) {
             grow_to_fit(table);
         }
@@ -387,6 +400,7 @@ bool table_remove(
     bucket_take_out(table, head, place);
     bucket_unlock(head);
     table->records--;
+    table->inner -= kind_inner(table->slots[slot].kind) ? 1 : 0;
     table_give(table, &table->slots[slot]);
     return true;
 }
@@ -443,7 +457,13 @@ struct record *table_load_slot(struct table *table, uint64_t index)
 
 bool table_load(struct table *table, struct record *record)
 {
-    record->hash = table_hash(table, record->key);
+    bool inner = kind_inner(record->kind);
+    record->hash = inner ? table_hash_inner(table, record->key)
+                         : table_hash(table, record->key);
+    record->stamp = 0;
+    if (inner) {
+        __atomic_fetch_add(&table->inner, 1, __ATOMIC_RELAXED);
+    }
     struct bucket *head = bucket_acquire(table, record->hash);
     struct place place = bucket_find(table, head, record->hash, record->key);
     if (place.bucket == NULL) {

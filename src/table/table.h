@@ -6,7 +6,7 @@
  *
  * Record: a slot of 320 bytes in one array, five cache lines:
  *
- *     0    32   header: hash, expiry, length of the value
+ *     0    32   header: hash, expiry, length of the value, kind, stamp
  *     32   32   key; header and key are one line, the identity
  *     64   256  value, zero-padded
  *
@@ -24,11 +24,15 @@
  *     being committed is invisible until it is published.
  *  2. Only the last bucket of a chain has room; none is empty but the first.
  *  3. Slot 0 is never used: number 0 means none.
- *  4. Bucket b with n bits holds exactly the records whose hash ends in b. */
+ *  4. Bucket b with n bits holds exactly the records whose hash ends in b.
+ *  5. Records whose kind is inner have names of their own: TABLE_INNER is set
+ *  in their hashes and in no other's, and two records are the same only if hash
+ *     and key are.  The bit is one that no tag and no bucket number has. */
 #ifndef TABLE_H
 #define TABLE_H
 
 #include "bytes.h"
+#include "kind.h"
 #include "kv_store.h"
 #include "siphash.h"
 
@@ -36,11 +40,13 @@ struct table;
 
 struct record {
     uint64_t hash;
-    int64_t expire_ms; /* milliseconds since 1970; 0: never */
+    int64_t expire_ms; /* milliseconds since 1970; 0: never; an inner record
+                          may keep a number of its own here, a negative one */
     uint16_t value_len;
-    uint16_t reserved;
+    uint8_t kind; /* enum kind */
+    uint8_t reserved;
     uint32_t next_free; /* while the slot is free: the next one */
-    uint64_t reserved_too;
+    uint64_t stamp;     /* of the change that made it so; 0: it was loaded */
     uint8_t key[KV_KEY_SIZE];
     uint8_t value[KV_VALUE_MAX];
 };
@@ -53,7 +59,7 @@ struct bucket;
 
 static inline bool record_expired(const struct record *record, int64_t now_ms)
 {
-    return record->expire_ms != 0 && record->expire_ms <= now_ms;
+    return record->expire_ms > 0 && record->expire_ms <= now_ms;
 }
 
 /* ---- Life -------------------------------------------------------------- */
@@ -84,7 +90,12 @@ void table_clear(struct table *table);
 
 /* ---- Reading: any thread ------------------------------------------------ */
 
+#define TABLE_INNER (UINT64_C(1) << 48)
+
 uint64_t table_hash(const struct table *table, const uint8_t key[KV_KEY_SIZE]);
+/* The hash of an inner record's key. */
+uint64_t table_hash_inner(
+    const struct table *table, const uint8_t key[KV_KEY_SIZE]);
 /* Two passes over a batch that spare it the waits for memory: first the
  * buckets, then the records, of which value tells whether the value will be
  * read too.  Hints: they may miss, and change nothing. */
@@ -98,18 +109,27 @@ const struct record *table_acquire(struct table *table, uint64_t hash,
     const uint8_t key[KV_KEY_SIZE], struct bucket **held);
 void table_release(struct bucket *held);
 
-/* Copies records with the prefix that have not expired at now_ms into messages
- * (key, value, value_len), from *position on, in the order of their hashes
- * read backwards: an order that growth does not change, so that what exists
- * throughout is met exactly once.  *position: 0 at first, where to go on
- * afterwards, 0 at the end.  Visits at most TABLE_SCAN_BUCKETS. */
+/* Copies records with the prefix that are not inner and have not expired at
+ * now_ms into messages (key, value, value_len), from *position on, in the
+ * order of their hashes read backwards: an order that growth does not change,
+ * so that what exists throughout is met exactly once.  *position: 0 at first,
+ * where to go on afterwards, 0 at the end.  Visits at most
+ * TABLE_SCAN_BUCKETS. */
 enum { TABLE_SCAN_BUCKETS = 512 };
 uint32_t table_scan(struct table *table, const uint8_t prefix[KV_KEY_SIZE],
     int64_t now_ms, uint64_t *position, kv_message_t messages[KV_SCAN_MAX]);
 
+/* Shows every record of one bucket, expired and inner ones too, under its
+ * mutex; *position goes on as table_scan's does, by whole buckets: with its
+ * bits backwards it is below the number of buckets. */
+void table_visit(struct table *table, uint64_t *position,
+    void (*see)(void *context, const struct record *record), void *context);
+
 /* ---- Changing: the committing thread ------------------------------------ */
 
 uint64_t table_records(const struct table *table);
+/* How many of them are inner. */
+uint64_t table_inner(const struct table *table);
 uint64_t table_capacity(const struct table *table);
 uint64_t table_buckets(const struct table *table);
 uint64_t table_overflow_buckets(const struct table *table);
@@ -122,12 +142,15 @@ const struct record *table_find(
 struct record *table_take(struct table *table);
 /* Gives back a slot that nobody sees. */
 void table_give(struct table *table, struct record *record);
-/* Shows a taken record (hash, key, value, expiry set) to readers, in place of
- * the one with its key.  Returns true if there was none. */
+/* Shows a taken record (hash, key, kind, value, expiry set) to readers, in
+ * place of the one with its key.  Returns true if there was none. */
 bool table_publish(struct table *table, struct record *record);
 /* Removes the record with this key and frees its slot; false if none. */
 bool table_remove(
     struct table *table, uint64_t hash, const uint8_t key[KV_KEY_SIZE]);
+
+/* Removes every record. */
+void table_flush(struct table *table);
 
 /* What is published and removed between the two, readers see all at once: who
  * reads meanwhile waits for the end.  The table grows after it only: that may
@@ -177,7 +200,8 @@ enum table_saved table_snapshot_bucket(struct table *table, uint64_t index,
 /* Makes the table as large as count records want it; -ENOSPC if they do not
  * fit. */
 int table_load_start(struct table *table, uint64_t count);
-/* Slot of the record number index, 0..count-1, to be filled (all but hash). */
+/* Slot of the record number index, 0..count-1, to be filled (all but hash and
+ * stamp). */
 struct record *table_load_slot(struct table *table, uint64_t index);
 /* Links it; false if its key is there already. */
 bool table_load(struct table *table, struct record *record);

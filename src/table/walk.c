@@ -29,7 +29,7 @@ static bool wanted(
 {
     uint64_t position = u64_reverse(record->hash);
     return position >= scan->position && position <= last &&
-           !record_expired(record, scan->now_ms) &&
+           !kind_inner(record->kind) && !record_expired(record, scan->now_ms) &&
            memcmp(record->key, scan->prefix, scan->prefix_len) == 0;
 }
 
@@ -103,6 +103,16 @@ uint32_t table_scan(struct table *table, const uint8_t prefix[KV_KEY_SIZE],
     return scan.count;
 }
 
+void table_visit(struct table *table, uint64_t *position,
+    void (*see)(void *context, const struct record *record), void *context)
+{
+    struct bucket *bucket =
+        bucket_acquire_settled(table, u64_reverse(*position));
+    *position = (*position | (UINT64_MAX >> bucket->bits)) + 1;
+    bucket_each(table, bucket, see, context);
+    bucket_unlock(bucket);
+}
+
 /* Reports what has expired in one bucket, and notes anew when to look next. */
 static uint32_t sweep_bucket_locked(struct table *table, struct bucket *head,
     int64_t now_ms, struct table_found *found, uint32_t max)
@@ -114,7 +124,7 @@ static uint32_t sweep_bucket_locked(struct table *table, struct bucket *head,
         for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
             uint32_t slot = bucket_slot(bucket, i);
             const struct record *record = &table->slots[slot];
-            if (slot == 0 || record->expire_ms == 0) {
+            if (slot == 0 || record->expire_ms <= 0) {
                 continue;
             }
             uint64_t second = u64_max(
@@ -184,4 +194,27 @@ enum table_saved table_snapshot_bucket(struct table *table, uint64_t index,
     }
     bucket_unlock(bucket);
     return saved;
+}
+
+static void give_back(void *context, const struct record *record)
+{
+    struct table *table = context;
+    table_give(table, &table->slots[record - table->slots]);
+}
+
+void table_flush(struct table *table)
+{
+    uint64_t count = table_buckets(table);
+    for (uint64_t i = 0; i < count; i++) {
+        struct bucket *bucket = &table->buckets[i];
+        bucket_lock(bucket);
+        if (bucket_slot(bucket, 0) != 0) {
+            bucket_save_locked(table, bucket);
+            bucket_each(table, bucket, give_back, table);
+            bucket_empty(table, bucket);
+        }
+        bucket_unlock(bucket);
+    }
+    table->records = 0;
+    table->inner = 0;
 }

@@ -36,7 +36,6 @@ uint64_t wal_append(struct wal *wal, const kv_message_t *message, uint8_t type,
     frame->arg = arg;
     frame->message = *message;
     frame->message.type = type;
-    frame->message.status = 0;
     wal->fill += FRAME_SIZE;
     if (type != VERB_MARK) {
         wal->appended_data = frame->lsn;

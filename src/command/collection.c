@@ -1,0 +1,151 @@
+#include "command/collection.h"
+
+#include "command/lists.h"
+#include "command/sets.h"
+
+#include <assert.h>
+
+static const struct collection_kind kinds[] = {
+    {KIND_LIST, list_shed},
+    {KIND_SET, set_shed},
+};
+
+static const struct collection_kind *find(unsigned kind)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (kinds[i].kind == kind) {
+            return &kinds[i];
+        }
+    }
+    assert(!"a kind of collection");
+    return NULL;
+}
+
+void collection_begin(struct view *view, unsigned kind, struct collection *head)
+{
+    uint64_t lsn = view->wal != NULL ? wal_next_lsn(view->wal) : 0;
+    uint64_t number = ++view->overlay->stamp;
+    *head = (struct collection){.kind = (uint8_t)kind};
+    memcpy(head->owner, &lsn, sizeof lsn);
+    memcpy(head->owner + sizeof lsn, &number, sizeof number);
+}
+
+void collection_read(const struct record *record, struct collection *head)
+{
+    assert(record->value_len == sizeof *head);
+    memcpy(head, record->value, sizeof *head);
+}
+
+static bool write_record(struct view *view, const struct part *part)
+{
+    struct record *record = view_edit(view, part->name, NULL);
+    if (record == NULL) {
+        return false;
+    }
+    assert(part->size <= KV_VALUE_MAX);
+    record->kind = (uint8_t)part->kind;
+    record->expire_ms = part->number;
+    record->value_len = (uint16_t)part->size;
+    memcpy(record->value, part->bytes, part->size);
+    memset(record->value + part->size, 0, KV_VALUE_MAX - part->size);
+    view_log_record(view, record);
+    return true;
+}
+
+bool collection_write(struct view *view, struct name name,
+    const struct collection *head, int64_t expire_ms)
+{
+    const struct part part = {
+        .name = name,
+        .kind = head->kind,
+        .bytes = head,
+        .size = sizeof *head,
+        .number = expire_ms,
+    };
+    return write_record(view, &part);
+}
+
+struct name collection_name(const struct view *view,
+    const struct collection *head, const uint8_t tail[16],
+    uint8_t bytes[KV_KEY_SIZE])
+{
+    memcpy(bytes, head->owner, OWNER_SIZE);
+    memcpy(bytes + OWNER_SIZE, tail, KV_KEY_SIZE - OWNER_SIZE);
+    return view_name_inner(view, bytes);
+}
+
+bool collection_put(struct view *view, const struct part *part)
+{
+    assert(kind_inner(part->kind) && part->number <= 0);
+    return write_record(view, part);
+}
+
+bool collection_drop(struct view *view, struct name name, unsigned kind)
+{
+    if (!view_remove(view, name)) {
+        return false;
+    }
+    view_log_drop(view, name, kind);
+    return true;
+}
+
+/* ---- Remains ------------------------------------------------------------- */
+
+enum { LONG_AGO = 1 /* ms since 1970: when remains have expired */ };
+
+static bool write_remains(
+    struct view *view, struct name name, const struct collection *head)
+{
+    const struct part part = {
+        .name = name,
+        .kind = KIND_REMAINS,
+        .bytes = head,
+        .size = sizeof *head,
+        .number = LONG_AGO,
+    };
+    return write_record(view, &part);
+}
+
+bool remains_leave(struct view *view, const struct record *record)
+{
+    struct collection head;
+    uint8_t tail[KV_KEY_SIZE - OWNER_SIZE];
+    uint8_t bytes[KV_KEY_SIZE];
+    collection_read(record, &head);
+    assert(head.count > 0 && head.kind == record->kind);
+    if (!find(head.kind)->shed(view, &head)) {
+        return false;
+    }
+    if (head.count == 0) {
+        return true;
+    }
+    memset(tail, 0xff, sizeof tail);
+    return write_remains(
+        view, collection_name(view, &head, tail, bytes), &head);
+}
+
+bool remains_shrink(
+    struct view *view, const struct record *record, uint32_t steps)
+{
+    struct collection head;
+    uint8_t bytes[KV_KEY_SIZE];
+    struct name name = {record->hash, bytes};
+    memcpy(bytes, record->key, sizeof bytes);
+    collection_read(record, &head);
+    const struct collection_kind *collection = find(head.kind);
+    for (uint32_t i = 0; i < steps && head.count > 0; i++) {
+        if (view_room(view) < REMAINS_CHANGES) {
+            break;
+        }
+        bool shed = collection->shed(view, &head);
+        assert(shed);
+    }
+    if (head.count == 0) {
+        bool dropped = collection_drop(view, name, KIND_REMAINS);
+        assert(dropped);
+        return true;
+    }
+    bool written = write_remains(view, name, &head);
+    assert(written);
+    return false;
+}

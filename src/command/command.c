@@ -1,0 +1,144 @@
+#include "command/command.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- Before it is executed ----------------------------------------------- */
+
+bool command_key(const struct resp_arg *arg, uint8_t key[KV_KEY_SIZE])
+{
+    if (arg->size == 0 || arg->size > KV_KEY_SIZE ||
+        arg->bytes[arg->size - 1] == 0) {
+        return false;
+    }
+    memcpy(key, arg->bytes, arg->size);
+    memset(key + arg->size, 0, KV_KEY_SIZE - arg->size);
+    return true;
+}
+
+void command_key_why(const struct resp_arg *arg, char why[COMMAND_WHY_MAX])
+{
+    if (arg->size > 0 && arg->size <= KV_KEY_SIZE) {
+        snprintf(why, COMMAND_WHY_MAX,
+            "ERR a key of %" PRIu32 " bytes ends in a NUL byte: trailing NUL "
+            "bytes do not tell two keys apart here",
+            arg->size);
+    } else {
+        snprintf(why, COMMAND_WHY_MAX,
+            "ERR a key has 1 to %d bytes, and this one %" PRIu32, KV_KEY_SIZE,
+            arg->size);
+    }
+}
+
+/* Redis cuts what it repeats of the arguments at 128 characters. */
+static void unknown(const struct call *call, char why[COMMAND_WHY_MAX])
+{
+    enum { REPEATED_MAX = 128 };
+    char args[REPEATED_MAX + 8] = "";
+    size_t length = 0;
+    for (uint32_t i = 1; i < call->count && length < REPEATED_MAX; i++) {
+        int room = (int)(REPEATED_MAX - length);
+        int shown = (int)u64_min(call->args[i].size, (uint64_t)room);
+        length += (size_t)snprintf(args + length, sizeof args - length,
+            "'%.*s' ", shown, (const char *)call->args[i].bytes);
+        length = u64_min(length, sizeof args - 1);
+    }
+    snprintf(why, COMMAND_WHY_MAX,
+        "ERR unknown command '%.*s', with args beginning with: %s",
+        (int)u64_min(call->args[0].size, REPEATED_MAX),
+        (const char *)call->args[0].bytes, args);
+}
+
+/* True if argument number i is a key by the row. */
+static bool is_key(const struct command *command, uint32_t i, uint32_t count)
+{
+    uint32_t last = command->last < 0 ? (uint32_t)((int)count + command->last)
+                                      : (uint32_t)command->last;
+    return command->first > 0 && i >= (uint32_t)command->first && i <= last &&
+           (i - (uint32_t)command->first) % (uint32_t)command->step == 0;
+}
+
+/* Sizes are looked at here, so that no command has to. */
+static bool check_sizes(struct call *call, char why[COMMAND_WHY_MAX])
+{
+    const struct command *command = call->command;
+    uint8_t unused[KV_KEY_SIZE];
+    for (uint32_t i = 1; i < call->count; i++) {
+        const struct resp_arg *arg = &call->args[i];
+        if (is_key(command, i, call->count)) {
+            bool first = (int)i == command->first;
+            if (!command_key(arg, first ? call->key : unused)) {
+                command_key_why(arg, why);
+                return false;
+            }
+        } else if (arg->size > KV_VALUE_MAX) {
+            snprintf(why, COMMAND_WHY_MAX,
+                "ERR a value has at most %d bytes, and argument %" PRIu32
+                " of '%s' %" PRIu32,
+                KV_VALUE_MAX, i, command->name, arg->size);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX])
+{
+    assert(call->count >= 1);
+    call->command = command_find(call->args[0].bytes, call->args[0].size);
+    memset(call->key, 0, sizeof call->key);
+    if (call->command == NULL) {
+        unknown(call, why);
+        return false;
+    }
+    int arity = call->command->arity;
+    if (arity > 0 ? call->count != (uint32_t)arity
+                  : call->count < (uint32_t)-arity) {
+        snprintf(why, COMMAND_WHY_MAX,
+            "ERR wrong number of arguments for '%s' command",
+            call->command->name);
+        return false;
+    }
+    return check_sizes(call, why);
+}
+
+/* ---- Executing ----------------------------------------------------------- */
+
+bool command_run(struct call *call, struct view *view, struct buffer *out)
+{
+    uint32_t before = out->size;
+    assert(call->command->run != NULL);
+    call->view = view;
+    call->reply = (struct resp_reply){.buffer = out, .version = call->version};
+    call->command->run(call);
+    view_release(view);
+    if (!call->reply.failed) {
+        return true;
+    }
+    out->size = before;
+    call->reply.failed = false;
+    resp_error(&call->reply,
+        "ERR the replies to this have more than %" PRIu32
+        " bytes: ask for less at a time",
+        out->max);
+    return false;
+}
+
+void command_refuse(
+    struct call *call, struct buffer *out, const char *code, const char *why)
+{
+    call->reply = (struct resp_reply){.buffer = out, .version = call->version};
+    resp_error(&call->reply, "%s %s", code, why);
+}
+
+bool command_writes(const struct call *call)
+{
+    return (call->command->flags & COMMAND_WRITE) != 0;
+}
+
+uint32_t command_changes(const struct call *call)
+{
+    enum { SLACK = 16 };
+    return command_writes(call) ? call->count + SLACK : 0;
+}

@@ -1,0 +1,68 @@
+#include "command/keys.h"
+
+#include "command/collection.h"
+
+void keys_del(struct call *call)
+{
+    int64_t removed = 0;
+    if (!call_fits(call, 0, (uint64_t)(call->count - 1))) {
+        return;
+    }
+    for (uint32_t i = 1; i < call->count; i++) {
+        struct key key;
+        if (!call_key(call, i, &key)) {
+            return;
+        }
+        if (call_find(call, &key) == NULL) {
+            continue;
+        }
+        if (!call_remove(call, &key)) {
+            return;
+        }
+        removed++;
+    }
+    resp_number(&call->reply, removed);
+}
+
+void keys_exists(struct call *call)
+{
+    int64_t found = 0;
+    for (uint32_t i = 1; i < call->count; i++) {
+        struct key key;
+        if (!call_key(call, i, &key)) {
+            return;
+        }
+        found += call_find(call, &key) != NULL ? 1 : 0;
+    }
+    resp_number(&call->reply, found);
+}
+
+void keys_type(struct call *call)
+{
+    struct key key;
+    if (!call_key(call, 1, &key)) {
+        return;
+    }
+    const struct record *record = call_find(call, &key);
+    resp_simple(
+        &call->reply, record == NULL ? "none" : kind_name(record->kind));
+}
+
+void keys_flushall(struct call *call)
+{
+    if (call->count > 2 || (call->count == 2 && !call_is(call, 1, "async") &&
+                               !call_is(call, 1, "sync"))) {
+        call_syntax(call);
+        return;
+    }
+    if (view_flush(call->view)) {
+        view_log_flush(call->view);
+        resp_simple(&call->reply, "OK");
+    }
+}
+
+void keys_dbsize(struct call *call)
+{
+    resp_number(&call->reply,
+        (int64_t)(view_records(call->view) - view_inner(call->view)));
+}

@@ -1,0 +1,56 @@
+/* group.h: the batches of a group, executed in a view as far as it has room; or
+ * refused.  For the files of this folder. */
+#ifndef STORAGE_GROUP_H
+#define STORAGE_GROUP_H
+
+#include "command/collection.h"
+#include "view/view.h"
+
+enum {
+    AHEAD = 16, /* operations that records are asked for ahead */
+    /* Changes that a request may make at the most: it may find a collection. */
+    REQUEST_CHANGES = 1 + REMAINS_CHANGES,
+    GROUP_CHANGES_MAX = WAL_GROUP_MAX - 1, /* and a mark */
+    RESERVE_SLACK = KV_CHAIN_MAX * REQUEST_CHANGES
+};
+
+_Static_assert((int)RESERVE_SLACK < (int)GROUP_CHANGES_MAX, "a chain fits");
+
+/* Where somebody is in batches that hang together by next. */
+struct position {
+    struct batch *batch; /* NULL: behind the last */
+    uint32_t op;
+};
+
+/* Asks for the record of operation number i, if there is such a one in this
+ * state.  Of a record that is overwritten only the identity is needed. */
+static inline void group_prefetch(const struct table *table,
+    const struct batch *batch, uint32_t i, enum op_state state)
+{
+    if (i < batch->count && batch->ops[i].state == (uint8_t)state &&
+        (verb_flags(batch->ops[i].verb) & VERB_KEY) != 0) {
+        table_prefetch_record(
+            table, batch->ops[i].hash, batch->ops[i].verb != KV_PUT);
+    }
+}
+
+/* Executes a call, its reply in the buffer of its state: in a view that does
+ * not change, or within a chain.  False if that chain is to be aborted. */
+bool group_call(struct view *view, struct batch *batch, struct op *op);
+
+/* Executes what is in state OP_COMMIT from *from on, in the view of a group
+ * that has begun.  *from then is the first for which there is no room, or
+ * behind the last. */
+void group_plan(struct view *view, struct position *from);
+
+/* Answers, with status and why, what may write or belongs to a chain, between
+ * two positions; plain reads that still have their arguments are executed in
+ * the view. */
+void group_refuse(struct view *view, struct position from, struct position end,
+    kv_error_t status, const char *why);
+
+/* How many frames may be needed from a position on; with most, because one
+ * found no room, as many as there can be. */
+uint32_t group_frames(struct position from, bool most);
+
+#endif

@@ -1,0 +1,126 @@
+#include "called.h"
+
+#include <stdio.h>
+
+static void open_store(struct called *called)
+{
+    char why[STORAGE_WHY_MAX];
+    int error = storage_open(&called->storage, &called->options, why);
+    if (error != 0) {
+        printf("    %s\n", why);
+    }
+    REQUIRE(error == 0);
+}
+
+void called_open(
+    struct called *called, const char *directory, uint64_t capacity)
+{
+    *called = (struct called){.version = 2};
+    called->options = (struct storage_options){
+        .directory = directory,
+        .capacity = capacity,
+        .sync = KV_SYNC_NONE,
+        .backup_keep = 2,
+        .segment_bytes = 4 << 20,
+        .load_threads = 1,
+        .diag = &called->diag,
+    };
+    called->batch = calloc(1, sizeof *called->batch);
+    called->args = calloc(CALLED_ARGS_MAX, sizeof *called->args);
+    REQUIRE(called->batch != NULL && called->args != NULL);
+    called->batch->replies.max = BATCH_REPLIES_MAX;
+    called->batch->commit_replies.max = BATCH_REPLIES_MAX;
+    open_store(called);
+}
+
+void called_reopen(struct called *called)
+{
+    CHECK_OK(storage_close(called->storage, false));
+    open_store(called);
+}
+
+void called_reopen_from_backup(struct called *called)
+{
+    CHECK_OK(storage_close(called->storage, true));
+    open_store(called);
+}
+
+void called_close(struct called *called)
+{
+    CHECK_OK(storage_close(called->storage, false));
+    buffer_free(&called->batch->replies);
+    buffer_free(&called->batch->commit_replies);
+    free(called->batch);
+    free(called->args);
+    free(called->text);
+}
+
+/* Every CR LF becomes a blank, and the last one goes. */
+static const char *keep_text(
+    struct called *called, const uint8_t *bytes, size_t size)
+{
+    size_t length = 0;
+    free(called->text);
+    called->text = malloc(size + 1);
+    REQUIRE(called->text != NULL);
+    for (size_t i = 0; i < size; i++) {
+        bool end = i + 1 < size && bytes[i] == '\r' && bytes[i + 1] == '\n';
+        called->text[length++] = (char)(end ? ' ' : bytes[i]);
+        i += end ? 1 : 0;
+    }
+    length -= length > 0 && called->text[length - 1] == ' ' ? 1 : 0;
+    called->text[length] = '\0';
+    return called->text;
+}
+
+static enum op_state state_of(const struct command *command)
+{
+    return (command->flags & COMMAND_WRITE) != 0  ? OP_COMMIT
+           : (command->flags & COMMAND_MANY) != 0 ? OP_STILL
+                                                  : OP_READ;
+}
+
+const char *called_run_args(
+    struct called *called, const struct resp_arg *args, uint32_t count)
+{
+    struct batch *batch = called->batch;
+    char why[COMMAND_WHY_MAX];
+    struct call call = {
+        .args = called->args, .count = count, .version = called->version};
+    REQUIRE(count >= 1 && count <= CALLED_ARGS_MAX);
+    if (args != called->args) {
+        memcpy(called->args, args, count * sizeof *args);
+    }
+    if (!command_prepare(&call, why)) {
+        char line[COMMAND_WHY_MAX + 3];
+        int length = snprintf(line, sizeof line, "-%s\r\n", why);
+        return keep_text(called, (const uint8_t *)line, (size_t)length);
+    }
+    batch->count = 1;
+    batch->replies.size = 0;
+    batch->commit_replies.size = 0;
+    batch->ops[0] = (struct op){
+        .call = &call, .verb = VERB_CALL, .state = state_of(call.command)};
+    storage_read(called->storage, batch);
+    REQUIRE(storage_commit(called->storage, batch));
+    const struct op *op = &batch->ops[0];
+    const struct buffer *out =
+        op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
+    return keep_text(called, out->bytes + op->reply_at, op->reply_size);
+}
+
+const char *called_run(struct called *called, const char *line)
+{
+    size_t size = strlen(line);
+    uint8_t *bytes = malloc(size + 1);
+    REQUIRE(bytes != NULL);
+    memcpy(bytes, line, size);
+    bytes[size] = '\n';
+    struct resp_scan scan = {0};
+    struct resp_request request = {.args = called->args};
+    enum resp_result result = resp_parse(&scan, bytes, size + 1, &request);
+    REQUIRE(result == RESP_REQUEST);
+    const char *reply = called_run_args(called, called->args, request.count);
+    free(bytes);
+    return reply;
+}
