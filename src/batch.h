@@ -15,11 +15,13 @@
 #ifndef BATCH_H
 #define BATCH_H
 
+#include "arena.h"
 #include "buffer.h"
 #include "bytes.h"
 #include "kv_store.h"
 
 struct call;
+struct resp_arg;
 
 enum verb_flag {
     VERB_KEY = 1,    /* needs a key that is not all zero */
@@ -116,6 +118,8 @@ _Static_assert(sizeof(struct op) == 32, "two operations a cache line");
 struct batch {
     uint32_t count;
     uint32_t commits; /* operations in state OP_COMMIT; storage_read counts */
+    struct arena memory;          /* of calls, for who decodes them */
+    struct resp_arg *args;        /* to decode one, room for RESP_ARGS_MAX */
     struct buffer replies;        /* of calls that are not in OP_COMMIT */
     struct buffer commit_replies; /* of those that are: commit's alone */
     /* Called once, from the committer's thread, when storage_commit returned

@@ -1,6 +1,6 @@
 /* How linked messages become operations, in whatever parts they arrive.  No
  * socket is needed for that. */
-#include "conn.h"
+#include "conn/conn.h"
 #include "support.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "conn.h"
+#include "conn/conn.h"
 #include "served.h"
 
 #include <stdlib.h>

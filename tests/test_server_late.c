@@ -82,7 +82,7 @@ static void who_does_not_finish_is_closed_though_bytes_come(void)
     CHECK(drip(half, &chain[1], sizeof chain[1]) >= LIMIT_MS - CLOCK_MS);
     int foreign = served_dial(&served);
     char answer[512];
-    served_send(foreign, "PING\r\n", 6);
+    served_send(foreign, "QUIT\r\n", 6);
     CHECK(served_receive(foreign, answer, sizeof answer) < sizeof answer);
     served_await_figure(other, "connections_slow", 3);
     CHECK_U64(served_figure(other, "connections"), 1);

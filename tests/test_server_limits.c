@@ -1,5 +1,5 @@
 /* What a peer can do to a server, and what a server does then: the limits. */
-#include "conn.h"
+#include "conn/conn.h"
 #include "served.h"
 
 #include <arpa/inet.h>
@@ -29,18 +29,26 @@ static size_t answer_of(const struct served *served, const void *bytes,
 
 static void other_protocols_are_told_and_closed(void)
 {
-    static const char *const resp[] = {
-        "PING\r\n", "*1\r\n$4\r\nPING\r\n", "get / HTTP/1.1\r\n\r\n"};
+    static const struct {
+        const char *request;
+        const char *answer;
+    } resp[] = {
+        {"*x\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
+        {"PING\r\nQUIT\r\nPING\r\n", "+PONG\r\n+OK\r\n"},
+        {"GET / HTTP/1.1\r\nHost: here\r\n\r\nPING\r\n",
+            "-ERR wrong number of arguments for 'get' command\r\n"
+            "-ERR unknown command 'Host:', with args beginning with: "
+            "'here' \r\n"},
+    };
     static const char hello[] = "\x16\x03\x01\x02\x00\x01";
     struct served served;
     kv_message_t message = {0};
     served_start(&served, &in_memory);
     for (size_t i = 0; i < ARRAY_SIZE(resp); i++) {
         char text[512] = "";
-        (void)answer_of(
-            &served, resp[i], strlen(resp[i]), text, sizeof text - 1);
-        CHECK_TEXT(text, "-ERR RESP is not available in this version of fixkv; "
-                         "use the native protocol\r\n");
+        (void)answer_of(&served, resp[i].request, strlen(resp[i].request), text,
+            sizeof text - 1);
+        CHECK_TEXT(text, resp[i].answer);
     }
     CHECK_INT(
         answer_of(&served, hello, sizeof hello, &message, sizeof message), 0);

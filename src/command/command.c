@@ -1,5 +1,7 @@
 #include "command/command.h"
 
+#include "command/transaction.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -134,11 +136,16 @@ void command_refuse(
 
 bool command_writes(const struct call *call)
 {
-    return (call->command->flags & COMMAND_WRITE) != 0;
+    return call->command->run == transaction_exec
+               ? call->transaction->writes
+               : (call->command->flags & COMMAND_WRITE) != 0;
 }
 
 uint32_t command_changes(const struct call *call)
 {
     enum { SLACK = 16 };
+    if (call->command->run == transaction_exec) {
+        return call->transaction->changes;
+    }
     return command_writes(call) ? call->count + SLACK : 0;
 }

@@ -3,8 +3,10 @@
 
 #include "command/keys.h"
 #include "command/lists.h"
+#include "command/session.h"
 #include "command/sets.h"
 #include "command/strings.h"
+#include "command/transaction.h"
 
 #include <string.h>
 
@@ -20,24 +22,50 @@ enum {
 /* name, arity, flags, first and last key, step, function, group, since,
  * summary */
 static const struct command rows[] = {
+    {"auth", -2, SESSION, 0, 0, 0, session_auth, "connection", "1.0.0",
+        "Authenticates the connection."},
     {"dbsize", 1, MANY, 0, 0, 0, keys_dbsize, "server", "1.0.0",
         "Returns the number of keys in the database."},
     {"del", -2, WRITE, 1, -1, 1, keys_del, "generic", "1.0.0",
         "Deletes one or more keys."},
+    {"discard", 1, SESSION | AT_ONCE, 0, 0, 0, transaction_discard,
+        "transactions", "2.0.0", "Discards a transaction."},
+    {"echo", 2, READ, 0, 0, 0, session_echo, "connection", "1.0.0",
+        "Returns the given string."},
+    {"exec", 1, AT_ONCE, 0, 0, 0, transaction_exec, "transactions", "1.2.0",
+        "Executes all commands in a transaction."},
     {"exists", -2, MANY, 1, -1, 1, keys_exists, "generic", "1.0.0",
         "Determines whether one or more keys exist."},
     {"flushall", -1, WRITE, 0, 0, 0, keys_flushall, "server", "1.0.0",
         "Removes all keys."},
     {"get", 2, READ, 1, 1, 1, strings_get, "string", "1.0.0",
         "Returns the string value of a key."},
+    {"hello", -1, SESSION, 0, 0, 0, session_hello, "connection", "6.0.0",
+        "Handshakes with the server."},
     {"incr", 2, WRITE, 1, 1, 1, strings_incr, "string", "1.0.0",
         "Increments the integer value of a key by one."},
     {"mget", -2, MANY, 1, -1, 1, strings_mget, "string", "1.0.0",
         "Returns the string values of one or more keys at one instant."},
+    {"multi", 1, SESSION | AT_ONCE, 0, 0, 0, transaction_multi, "transactions",
+        "1.2.0", "Starts a transaction."},
+    {"ping", -1, READ, 0, 0, 0, session_ping, "connection", "1.0.0",
+        "Returns the server's liveliness response."},
+    {"quit", -1, SESSION | AT_ONCE, 0, 0, 0, session_quit, "connection",
+        "1.0.0", "Closes the connection."},
+    {"reset", 1, SESSION | AT_ONCE, 0, 0, 0, session_reset, "connection",
+        "6.2.0", "Resets the connection."},
+    {"select", 2, READ, 0, 0, 0, session_select, "connection", "1.0.0",
+        "Changes the selected database; there is number 0."},
     {"set", -3, WRITE, 1, 1, 1, strings_set, "string", "1.0.0",
         "Sets the string value of a key, ignoring its type."},
     {"type", 2, READ, 1, 1, 1, keys_type, "generic", "1.0.0",
         "Determines the type of value stored at a key."},
+    {"unwatch", 1, SESSION, 0, 0, 0, transaction_unwatch, "transactions",
+        "2.2.0", "Forgets about watched keys of a transaction."},
+    {"watch", -2, LONE | AT_ONCE, 1, -1, 1, transaction_watch, "transactions",
+        "2.2.0",
+        "Monitors changes to keys to determine the execution of a "
+        "transaction."},
 };
 
 const struct command *command_find(const void *name, size_t size)

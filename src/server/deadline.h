@@ -15,7 +15,7 @@
 #ifndef DEADLINE_H
 #define DEADLINE_H
 
-#include "conn.h"
+#include "conn/conn.h"
 
 struct worker;
 

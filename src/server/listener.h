@@ -12,7 +12,7 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
-#include "conn.h"
+#include "conn/conn.h"
 #include "diag.h"
 
 struct listener;

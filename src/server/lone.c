@@ -144,6 +144,9 @@ void lone_finish(struct worker *worker, struct backup_wait *wait)
 void lone_execute(struct worker *worker, struct conn *conn, struct op *op)
 {
     switch (op->verb) {
+    case VERB_CALL:
+        answer_lone(worker, conn, op->call);
+        return;
     case KV_SCAN:
         scan(worker, conn, op);
         return;

@@ -296,7 +296,7 @@ static bool admit(struct server *server, int fd, const union conn_address *peer)
         return false;
     }
     lock(server);
-    server->accepted++;
+    conn->id = ++server->accepted;
     unlock(server);
     worker_deal(fewest, conn);
     return true;

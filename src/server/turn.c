@@ -14,13 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Below WORKER_FLUSH_OPS operations, each in a span of its own at worst, there
- * is room for all that one more connection may bring. */
-_Static_assert(
-    (WORKER_FLUSH_OPS - 1) * (KV_MESSAGE_SIZE + CACHE_LINE) + CONN_ROOM <=
-        BUNDLE_BYTES,
-    "bytes of a bundle");
-
 /* ---- Bundles ------------------------------------------------------------- */
 
 /* From the committer's thread. */
@@ -38,8 +31,19 @@ static void batch_done(struct batch *batch)
     worker_unlock(worker);
 }
 
+static void empty_replies(struct buffer *replies)
+{
+    replies->size = 0;
+    if (replies->room > WORKER_REPLIES_KEPT) {
+        buffer_free(replies);
+    }
+}
+
 static void empty(struct bundle *bundle)
 {
+    arena_reset(&bundle->batch.memory);
+    empty_replies(&bundle->batch.replies);
+    empty_replies(&bundle->batch.commit_replies);
     bundle->batch.count = 0;
     bundle->batch.commits = 0;
     bundle->bytes_used = 0;
@@ -61,6 +65,10 @@ static struct bundle *make_bundle(struct worker *worker)
     }
     bundle->next = NULL;
     bundle->bytes = bytes;
+    bundle->batch.memory = (struct arena){0};
+    bundle->batch.args = worker->args;
+    bundle->batch.replies = (struct buffer){.max = BATCH_REPLIES_MAX};
+    bundle->batch.commit_replies = (struct buffer){.max = BATCH_REPLIES_MAX};
     bundle->worker = worker;
     bundle->lent_ms = 0;
     bundle->batch.done = batch_done;
@@ -109,47 +117,15 @@ bool turn_can_receive(struct worker *worker)
 void bundle_free(struct bundle *bundle)
 {
     if (bundle != NULL) {
+        arena_free(&bundle->batch.memory);
+        buffer_free(&bundle->batch.replies);
+        buffer_free(&bundle->batch.commit_replies);
         free(bundle->bytes);
         free(bundle);
     }
 }
 
 /* ---- Reply --------------------------------------------------------------- */
-
-/* The key as text: what is not printable as \xNN. */
-static void print_key(
-    const uint8_t key[KV_KEY_SIZE], char text[4 * KV_KEY_SIZE + 1])
-{
-    size_t length = KV_KEY_SIZE;
-    while (length > 0 && key[length - 1] == 0) {
-        length--;
-    }
-    for (size_t i = 0; i < length; i++) {
-        bool plain = key[i] > ' ' && key[i] < 0x7f && key[i] != '\\';
-        text += sprintf(text, plain ? "%c" : "\\x%02x", (unsigned)key[i]);
-    }
-    *text = '\0';
-}
-
-void turn_print(struct worker *worker, const struct conn *conn,
-    const kv_message_t *messages, size_t count)
-{
-    struct diag *diag = worker->options.diag;
-    if (diag == NULL || diag->verbose < 2) {
-        return;
-    }
-    char peer[CONN_PEER_MAX];
-    conn_peer(conn, peer);
-    for (size_t i = 0; i < count; i++) {
-        const kv_message_t *message = &messages[i];
-        char key[4 * KV_KEY_SIZE + 1];
-        print_key(message->key, key);
-        diag_line(diag, "%s: %s%s \"%s\": %s", peer,
-            kv_request_name(message->type),
-            (message->type & KV_LINKED) != 0 ? " (linked)" : "", key,
-            kv_error_name(message->status));
-    }
-}
 
 /* Before the replies go: who has one finds its request counted. */
 static void publish_stats(struct worker *worker)
@@ -167,22 +143,23 @@ static bool is_ready(const struct conn *conn)
     return conn->pending || conn->readable || conn->ended || conn->broken;
 }
 
+/* Sends the replies of a span; busy: why those that wait for the committer are
+ * refused, NULL: they are there. */
 static void reply(
-    struct worker *worker, const struct span *span, const void *messages)
+    const struct bundle *bundle, const struct span *span, const char *busy)
 {
-    size_t size = (size_t)span->count * KV_MESSAGE_SIZE;
-    turn_print(worker, span->conn, messages, span->count);
-    conn_send(span->conn, messages, size);
-    worker->turn_stats.bytes_sent += size;
-    deadline_note(worker, span->conn);
-    if (is_ready(span->conn)) {
-        worker_queue(worker, span->conn);
+    struct worker *worker = bundle->worker;
+    struct conn *conn = span->conn;
+    if (conn->session != NULL) {
+        reply_calls(bundle, span, busy);
+        conn_settle(conn);
+    } else {
+        reply_messages(bundle, span, busy);
     }
-}
-
-static void reply_within(const struct bundle *bundle, const struct span *span)
-{
-    reply(bundle->worker, span, bundle->bytes + span->offset);
+    deadline_note(worker, conn);
+    if (is_ready(conn)) {
+        worker_queue(worker, conn);
+    }
 }
 
 void turn_finish(struct worker *worker, struct bundle *bundle)
@@ -191,7 +168,7 @@ void turn_finish(struct worker *worker, struct bundle *bundle)
         const struct span *span = &bundle->spans[i];
         if (span->commits) {
             span->conn->parked = false;
-            reply_within(bundle, span);
+            reply(bundle, span, NULL);
         }
     }
     publish_stats(worker);
@@ -205,28 +182,6 @@ void turn_finish(struct worker *worker, struct bundle *bundle)
 
 /* ---- A disk that does not answer ----------------------------------------- */
 
-_Static_assert((int)CONN_ROOM_MESSAGES <= (int)KV_SCAN_MAX,
-    "the replies of a span fit the stream");
-
-/* Answers a span of which the committer has the messages: in other memory. */
-static void reply_beside(struct worker *worker, const struct span *span,
-    const struct op *ops, const char *why)
-{
-    assert(span->count <= CONN_ROOM_MESSAGES);
-    for (uint32_t i = 0; i < span->count; i++) {
-        const kv_message_t *message = ops[i].message;
-        struct op op = {.message = &worker->stream[i]};
-        if (ops[i].state == OP_COMMIT) {
-            op.message->type = message->type;
-            memcpy(op.message->key, message->key, KV_KEY_SIZE);
-            op_refuse(&op, KV_BUSY, "%s", why);
-        } else {
-            *op.message = *message;
-        }
-    }
-    reply(worker, span, worker->stream);
-}
-
 /* The committer may be done with it at this very moment: then it finds no
  * connection in it any more, and what they were told is true all the same. */
 static void give_up(
@@ -238,14 +193,12 @@ static void give_up(
         turn_finish(worker, bundle);
         return;
     }
-    const struct op *ops = bundle->batch.ops;
     for (uint32_t i = 0; i < bundle->spans_count; i++) {
         const struct span *span = &bundle->spans[i];
         if (span->commits) {
             span->conn->parked = false;
-            reply_beside(worker, span, ops, why);
+            reply(bundle, span, why);
         }
-        ops += span->count;
     }
     bundle->spans_count = 0;
     bundle->lent_ms = 0;
@@ -294,7 +247,7 @@ static void flush(struct worker *worker)
     for (uint32_t i = 0; i < bundle->spans_count; i++) {
         const struct span *span = &bundle->spans[i];
         if (committed || !span->commits) {
-            reply_within(bundle, span);
+            reply(bundle, span, NULL);
         } else {
             span->conn->parked = true;
         }
@@ -330,9 +283,10 @@ static bool take_in(
     struct bundle *bundle = worker->bundle;
     struct conn_intake intake;
     uint32_t before = bundle->batch.count;
+    bool within = !conn->whole;
     conn_decode(conn, bytes, size, &bundle->batch, &intake);
-    conn_keep(conn, bytes + intake.used, size - intake.used);
-    conn->finished = intake.used > 0 && !conn->skipping;
+    conn_keep_rest(conn, bytes, size, intake.used, &bundle->batch.memory);
+    conn->finished = intake.finished;
     worker->turn_stats.requests_invalid += intake.refused;
     if (intake.lone) {
         worker->turn_stats.requests++;
@@ -346,10 +300,11 @@ static bool take_in(
     assert(bundle->spans_count < WORKER_FLUSH_OPS);
     bundle->spans[bundle->spans_count++] = (struct span){.conn = conn,
         .offset = bundle->bytes_used,
+        .first = before,
         .count = count,
         .commits = intake.commits};
     bundle->bytes_used +=
-        (uint32_t)u64_round_up((uint64_t)count * KV_MESSAGE_SIZE, CACHE_LINE);
+        within ? (uint32_t)u64_round_up(intake.used, CACHE_LINE) : 0;
     return true;
 }
 
@@ -365,13 +320,15 @@ static void serve(struct worker *worker, struct conn *conn)
     if (conn->wait == DEADLINE_REPLY) {
         deadline_note(worker, conn);
     }
+    conn_settle(conn);
     if (conn->output != NULL || !is_ready(conn)) {
         return;
     }
     uint8_t *bytes = worker->bundle->bytes + worker->bundle->bytes_used;
     assert(worker->bundle->bytes_used + CONN_ROOM <= BUNDLE_BYTES);
     size_t kept = conn->input_size;
-    size_t size = conn_receive(conn, bytes);
+    size_t size;
+    bytes = conn_receive(conn, bytes, &size);
     worker->turn_stats.bytes_received += size - kept;
     bool within = false; /* the bundle holds operations of it */
     if (conn->discarding ||
@@ -391,6 +348,13 @@ static void serve(struct worker *worker, struct conn *conn)
     }
 }
 
+/* True if there may be no room for what one more connection brings. */
+static bool is_full(const struct bundle *bundle)
+{
+    return bundle->batch.count >= WORKER_FLUSH_OPS ||
+           bundle->bytes_used + CONN_ROOM > BUNDLE_BYTES;
+}
+
 void turn_run(struct worker *worker)
 {
     struct conn *ready = worker->ready;
@@ -406,7 +370,7 @@ void turn_run(struct worker *worker)
         ready = conn->next;
         conn->queued = false;
         serve(worker, conn);
-        if (worker->bundle->batch.count >= WORKER_FLUSH_OPS) {
+        if (is_full(worker->bundle)) {
             flush(worker);
         }
         if (deadline_overfull(&worker->deadlines)) {
@@ -422,6 +386,8 @@ void turn_run(struct worker *worker)
     }
     if (worker->bundle->batch.count > 0) {
         flush(worker);
+    } else {
+        empty(worker->bundle); /* of what was executed alone */
     }
     publish_stats(worker);
 }

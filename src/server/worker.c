@@ -39,12 +39,15 @@ void worker_wake_locked(struct worker *worker)
 
 /* ---- Setup and teardown -------------------------------------------------- */
 
-enum { STREAM_BYTES = (KV_SCAN_MAX + 1) * sizeof(kv_message_t) };
+enum {
+    STREAM_BYTES = (KV_SCAN_MAX + 1) * sizeof(kv_message_t),
+    ARGS_BYTES = RESP_ARGS_MAX * sizeof(struct resp_arg)
+};
 
 uint64_t worker_bytes(bool lends)
 {
     uint64_t bundle = sizeof(struct bundle) + BUNDLE_BYTES;
-    return sizeof(struct worker) + STREAM_BYTES +
+    return sizeof(struct worker) + STREAM_BYTES + ARGS_BYTES +
            (lends ? WORKER_BUNDLES_MAX : WORKER_BUNDLES) * bundle;
 }
 
@@ -54,11 +57,14 @@ static int make_buffers(struct worker *worker)
     bool touch = worker->options.preallocate;
     bool all = touch && storage_lends(worker->options.storage);
     worker->stream = malloc(STREAM_BYTES);
-    if (worker->stream == NULL) {
+    worker->args = calloc(RESP_ARGS_MAX, sizeof *worker->args);
+    worker->gathered.max = WORKER_GATHERED_MAX;
+    if (worker->stream == NULL || worker->args == NULL) {
         return -ENOMEM;
     }
     if (touch) {
         memset(worker->stream, 0, STREAM_BYTES);
+        memset(worker->args, 0, ARGS_BYTES);
     }
     return turn_prepare(
         worker, all ? WORKER_BUNDLES_MAX : WORKER_BUNDLES, touch);
@@ -112,6 +118,8 @@ void worker_destroy(struct worker *worker)
         bundle_free(worker->bundles[i]);
     }
     free(worker->stream);
+    free(worker->args);
+    buffer_free(&worker->gathered);
     if (worker->event >= 0) {
         close(worker->event);
     }

@@ -2,8 +2,8 @@
  *
  * For the files of this folder: worker.c is the thread, its epoll loop, what
  * reaches it from other threads, its stop; turn.c receives, executes, replies;
- * lone.c executes the verbs that answer with a stream or wait; deadline.c knows
- * who is late.
+ * reply.c sends; lone.c executes the verbs that answer with a stream or wait,
+ * and answers.c the commands about the server; deadline.c knows who is late.
  *
  * 1. A connection belongs to one worker, and only its thread touches it.
  * 2. What comes from other threads (connections from the listener, batches from
@@ -21,7 +21,8 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include "conn.h"
+#include "command/command.h"
+#include "conn/conn.h"
 #include "diag.h"
 #include "server/deadline.h"
 #include "stats.h"
@@ -36,6 +37,8 @@ enum {
     WORKER_FLUSH_OPS = BATCH_OPS_MAX - CONN_ROOM_MESSAGES,
     WORKER_STOP_MS = 5000, /* for peers to take their replies */
     WORKER_LOOK_MS = 50,   /* between two looks at what is lent */
+    WORKER_GATHERED_MAX = 2 * BATCH_REPLIES_MAX,
+    WORKER_REPLIES_KEPT = 256 * 1024, /* room of a buffer that is used again */
     BUNDLE_BYTES =
         BATCH_OPS_MAX * KV_MESSAGE_SIZE + WORKER_FLUSH_OPS * CACHE_LINE
 };
@@ -46,7 +49,8 @@ enum worker_stop { WORKER_SERVES, WORKER_STOPS, WORKER_HURRIES };
 struct span {
     struct conn *conn;
     uint32_t offset; /* of its messages in the bundle's bytes */
-    uint32_t count;  /* of messages */
+    uint32_t first;  /* number of the first operation */
+    uint32_t count;  /* of operations */
     bool commits;    /* waits for the commit */
 };
 
@@ -106,6 +110,8 @@ struct worker {
     struct deadlines deadlines;
     struct stats turn_stats; /* not yet under the mutex */
     kv_message_t *stream;    /* records of a SCAN, or figures, and the END */
+    struct resp_arg *args;   /* of a request that is being parsed */
+    struct buffer gathered;  /* replies to calls that are to be sent at once */
     enum worker_stop stopping;
     int64_t deadline_ms; /* of the stop */
 
@@ -163,11 +169,22 @@ void turn_run(struct worker *worker);
 void turn_finish(struct worker *worker, struct bundle *bundle);
 /* Tells those BUSY who have waited for the disk too long. */
 void turn_look(struct worker *worker);
+/* Sends the replies of a span; busy: why those in state OP_COMMIT, which the
+ * committer has, are refused; NULL: they are there. */
+void reply_messages(
+    const struct bundle *bundle, const struct span *span, const char *busy);
+void reply_calls(
+    const struct bundle *bundle, const struct span *span, const char *busy);
+/* Sends what has been gathered, and gives its memory back if it was much. */
+void reply_gathered(struct worker *worker, struct conn *conn);
+/* Executes a command of the Redis protocol that is about the server. */
+void answer_lone(struct worker *worker, struct conn *conn, struct call *call);
 /* Prints count messages, which are replies, if so much is wanted. */
 void turn_print(struct worker *worker, const struct conn *conn,
     const kv_message_t *messages, size_t count);
 
-/* Executes a lone verb; the connection is parked if it has to wait. */
+/* Executes a lone verb or command; the connection is parked if it has to
+ * wait. */
 void lone_execute(struct worker *worker, struct conn *conn, struct op *op);
 /* Answers a BACKUP that is over, and frees wait. */
 void lone_finish(struct worker *worker, struct backup_wait *wait);

@@ -323,6 +323,17 @@ static void read_still(struct storage *storage, struct batch *batch)
     unlock(&storage->commit);
 }
 
+void storage_call(
+    struct storage *storage, struct call *call, struct buffer *out)
+{
+    lock(&storage->commit);
+    struct view view = commit_shared_view(storage);
+    view.still = true;
+    call->hash = table_hash(storage->table, call->key);
+    (void)command_run(call, &view, out);
+    unlock(&storage->commit);
+}
+
 void storage_read(struct storage *storage, struct batch *batch)
 {
     assert(batch->count <= BATCH_OPS_MAX);

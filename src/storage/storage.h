@@ -113,6 +113,11 @@ void storage_read(struct storage *storage, struct batch *batch);
  * refused as by storage_refuse. */
 bool storage_commit(struct storage *storage, struct batch *batch);
 
+/* Executes a call that changes nothing, at once, as one in state OP_STILL; its
+ * reply is appended to out. */
+void storage_call(
+    struct storage *storage, struct call *call, struct buffer *out);
+
 /* Milliseconds that the disk has not answered for to what every write waits
  * for; 0: it is not asked.  Any thread. */
 int64_t storage_silent_ms(struct storage *storage);

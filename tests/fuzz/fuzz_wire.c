@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "conn.h"
+#include "conn/conn.h"
 
 enum { INPUT_MAX = CONN_ROOM / 2, TRACE_MAX = INPUT_MAX / KV_MESSAGE_SIZE + 1 };
 

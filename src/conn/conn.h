@@ -1,5 +1,6 @@
 /* conn.h: one connection: its socket, what is left of its input, what is left
- * of its output, and how its bytes become operations of a batch.
+ * of its output, and how its bytes become operations of a batch, by the native
+ * protocol (native.c) or Redis's (resp.c).
  *
  * It is not a loop and not a thread: one worker owns it and calls.  It knows
  * no storage; what its operations do is not its business.
@@ -14,6 +15,7 @@
 #ifndef CONN_H
 #define CONN_H
 
+#include "arena.h"
 #include "batch.h"
 
 #include <netinet/in.h>
@@ -35,8 +37,11 @@ union conn_address {
     struct sockaddr_in6 v6;
 };
 
+struct session;
+
 struct conn {
     int fd;
+    uint64_t id;
 
     /* for the worker that owns it */
     bool queued;        /* on the list of those to be served */
@@ -59,15 +64,17 @@ struct conn {
     bool hung_up;  /* the peer has sent its last */
     bool last;     /* when the socket is empty, that was all */
 
-    bool greeted;    /* the first byte has been looked at */
-    bool discarding; /* what arrives is dropped: it was refused */
-    bool skipping;   /* inside a chain that was too long */
-    bool pending;    /* input holds what can be decoded without receiving */
-    bool ended;      /* nothing more will be received */
-    bool broken;     /* the socket, or memory, failed, or it was given up:
+    struct session *session; /* it speaks RESP; else NULL */
+    bool greeted;            /* the first byte has been looked at */
+    bool discarding;         /* what arrives is dropped: it was refused */
+    bool skipping;           /* inside a chain that was too long */
+    bool pending; /* input holds what can be decoded without receiving */
+    bool ended;   /* nothing more will be received */
+    bool whole;   /* input has been handed out where it is */
+    bool broken;  /* the socket, or memory, failed, or it was given up:
                       * only good for closing */
 
-    uint32_t input_size;
+    uint32_t input_size; /* less than input_room */
     uint32_t input_room;
     uint32_t output_size;
     uint32_t output_sent;
@@ -90,19 +97,21 @@ void conn_peer(const struct conn *conn, char text[CONN_PEER_MAX]);
 
 /* Puts what was kept at the start of bytes, which has room for CONN_ROOM, and
  * receives more behind it, with one system call at most, unless something kept
- * is pending.  Returns how many bytes are there. */
-size_t conn_receive(struct conn *conn, uint8_t *bytes);
+ * is pending.  Returns where they are: bytes, or, if the request is larger than
+ * that, memory of the connection's own.  *size: how many. */
+uint8_t *conn_receive(struct conn *conn, uint8_t *bytes, size_t *size);
 
 /* What conn_decode found. */
 struct conn_intake {
-    size_t used;      /* bytes that became operations */
+    size_t used;      /* bytes that became operations, or were dropped */
     uint32_t refused; /* operations in state OP_REFUSED */
     bool commits;     /* there are some in state OP_COMMIT */
+    bool finished;    /* a request has ended, so what is left began just now */
     bool lone;        /* batch->ops[batch->count], uncounted, is to be executed
                          alone; used covers it */
 };
 
-/* Makes operations, added to the batch, of the whole messages in bytes, which
+/* Makes operations, added to the batch, of the whole requests in bytes, which
  * must stay where they are; the batch must have room for CONN_ROOM_MESSAGES.
  * Stops before a chain that is not all there, and before a lone verb unless it
  * is the first.  From the first write on, all are in state OP_COMMIT: order is
@@ -110,12 +119,21 @@ struct conn_intake {
 void conn_decode(struct conn *conn, uint8_t *bytes, size_t size,
     struct batch *batch, struct conn_intake *intake);
 
-/* Keeps what conn_decode did not use, in place of what was kept before. */
+/* Keeps what conn_decode did not use of what conn_receive handed out, in place
+ * of what was kept before; memory of the connection's own goes to the arena, if
+ * something of it was used.  Breaks it without memory. */
+void conn_keep_rest(struct conn *conn, uint8_t *bytes, size_t size, size_t used,
+    struct arena *arena);
+/* Keeps a copy of these bytes, in place of what was kept before. */
 void conn_keep(struct conn *conn, const uint8_t *bytes, size_t size);
 
-/* If the first byte is not one of the native protocol: answers, shuts the
- * output and sees to it that the input is dropped, or breaks.  True if so. */
+/* Looks at the first byte.  If it is of no protocol that is spoken here:
+ * answers, shuts the output and sees to it that the input is dropped, or
+ * breaks.  True if so. */
 bool conn_refuse_foreign(struct conn *conn, uint8_t first);
+/* If its replies were the last and are sent: shuts the output, and sees to it
+ * that the input is dropped. */
+void conn_settle(struct conn *conn);
 
 /* Sends; what the socket does not take is kept.  Nothing may be kept yet. */
 void conn_send(struct conn *conn, const void *bytes, size_t size);

@@ -1,0 +1,190 @@
+/* reply.c: replies on their way out: of messages, where their requests stood;
+ * of calls, from the buffers of the batch; and what is printed of them. */
+#include "server/worker.h"
+
+#include "command/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* ---- Printing ------------------------------------------------------------ */
+
+/* The key as text: what is not printable as \xNN. */
+static void print_key(
+    const uint8_t key[KV_KEY_SIZE], char text[4 * KV_KEY_SIZE + 1])
+{
+    size_t length = KV_KEY_SIZE;
+    while (length > 0 && key[length - 1] == 0) {
+        length--;
+    }
+    for (size_t i = 0; i < length; i++) {
+        bool plain = key[i] > ' ' && key[i] < 0x7f && key[i] != '\\';
+        text += sprintf(text, plain ? "%c" : "\\x%02x", (unsigned)key[i]);
+    }
+    *text = '\0';
+}
+
+void turn_print(struct worker *worker, const struct conn *conn,
+    const kv_message_t *messages, size_t count)
+{
+    struct diag *diag = worker->options.diag;
+    if (diag == NULL || diag->verbose < 2) {
+        return;
+    }
+    char peer[CONN_PEER_MAX];
+    conn_peer(conn, peer);
+    for (size_t i = 0; i < count; i++) {
+        const kv_message_t *message = &messages[i];
+        char key[4 * KV_KEY_SIZE + 1];
+        print_key(message->key, key);
+        diag_line(diag, "%s: %s%s \"%s\": %s", peer,
+            kv_request_name(message->type),
+            (message->type & KV_LINKED) != 0 ? " (linked)" : "", key,
+            kv_error_name(message->status));
+    }
+}
+
+/* The beginning of the first line of a reply. */
+static int head_length(const uint8_t *bytes, uint32_t size)
+{
+    enum { HEAD_MAX = 40 };
+    uint32_t length = 0;
+    while (length < size && length < HEAD_MAX && bytes[length] >= ' ' &&
+           bytes[length] < 0x7f) {
+        length++;
+    }
+    return (int)length;
+}
+
+static void print_call(const struct bundle *bundle, const struct conn *conn,
+    const struct op *op, const uint8_t *reply)
+{
+    struct diag *diag = bundle->worker->options.diag;
+    if (diag == NULL || diag->verbose < 2) {
+        return;
+    }
+    char key[4 * KV_KEY_SIZE + 1] = "";
+    if (op->state != OP_REFUSED) {
+        print_key(op->call->key, key);
+    }
+    diag_line(diag, "%s: %s \"%s\": %.*s", conn->session->peer,
+        op->state != OP_REFUSED ? op->call->command->name : "-", key,
+        head_length(reply, op->reply_size), (const char *)reply);
+}
+
+/* ---- Messages ------------------------------------------------------------ */
+
+_Static_assert((int)CONN_ROOM_MESSAGES <= (int)KV_SCAN_MAX,
+    "the replies of a span fit the stream");
+
+/* Replies in other memory, since the committer has the messages. */
+static const kv_message_t *refuse_beside(struct worker *worker,
+    const struct op *ops, uint32_t count, const char *why)
+{
+    assert(count <= CONN_ROOM_MESSAGES);
+    for (uint32_t i = 0; i < count; i++) {
+        const kv_message_t *message = ops[i].message;
+        struct op op = {.message = &worker->stream[i]};
+        if (ops[i].state == OP_COMMIT) {
+            op.message->type = message->type;
+            memcpy(op.message->key, message->key, KV_KEY_SIZE);
+            op_refuse(&op, KV_BUSY, "%s", why);
+        } else {
+            *op.message = *message;
+        }
+    }
+    return worker->stream;
+}
+
+void reply_messages(
+    const struct bundle *bundle, const struct span *span, const char *busy)
+{
+    struct worker *worker = bundle->worker;
+    size_t size = (size_t)span->count * KV_MESSAGE_SIZE;
+    const kv_message_t *messages = (const void *)(bundle->bytes + span->offset);
+    if (busy != NULL) {
+        messages = refuse_beside(
+            worker, &bundle->batch.ops[span->first], span->count, busy);
+    }
+    turn_print(worker, span->conn, messages, span->count);
+    conn_send(span->conn, messages, size);
+    worker->turn_stats.bytes_sent += size;
+}
+
+/* ---- Calls --------------------------------------------------------------- */
+
+static const struct buffer *buffer_of(
+    const struct batch *batch, const struct op *op)
+{
+    return op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
+}
+
+/* The replies of a span if they stand one behind the other; NULL if not. */
+static const uint8_t *find_run(
+    const struct batch *batch, const struct span *span, size_t *size)
+{
+    const struct op *ops = &batch->ops[span->first];
+    const struct buffer *buffer = buffer_of(batch, &ops[0]);
+    uint32_t end = ops[0].reply_at;
+    for (uint32_t i = 0; i < span->count; i++) {
+        if (buffer_of(batch, &ops[i]) != buffer || ops[i].reply_at != end) {
+            return NULL;
+        }
+        end += ops[i].reply_size;
+    }
+    *size = end - ops[0].reply_at;
+    return buffer->bytes + ops[0].reply_at;
+}
+
+static bool gather(
+    const struct bundle *bundle, const struct span *span, const char *busy)
+{
+    struct worker *worker = bundle->worker;
+    const struct batch *batch = &bundle->batch;
+    struct resp_reply refusal = {.buffer = &worker->gathered, .version = 2};
+    assert(worker->gathered.size == 0);
+    for (uint32_t i = 0; i < span->count; i++) {
+        const struct op *op = &batch->ops[span->first + i];
+        if (op->state == OP_COMMIT && busy != NULL) {
+            resp_error(&refusal, "BUSY %s", busy);
+        } else if (!buffer_append(&worker->gathered,
+                       buffer_of(batch, op)->bytes + op->reply_at,
+                       op->reply_size)) {
+            return false;
+        }
+    }
+    return !refusal.failed;
+}
+
+void reply_calls(
+    const struct bundle *bundle, const struct span *span, const char *busy)
+{
+    struct worker *worker = bundle->worker;
+    const struct batch *batch = &bundle->batch;
+    struct conn *conn = span->conn;
+    size_t size = 0;
+    const uint8_t *run = busy == NULL ? find_run(batch, span, &size) : NULL;
+    for (uint32_t i = 0; busy == NULL && i < span->count; i++) {
+        const struct op *op = &batch->ops[span->first + i];
+        print_call(
+            bundle, conn, op, buffer_of(batch, op)->bytes + op->reply_at);
+    }
+    if (run != NULL) {
+        conn_send(conn, run, size);
+        worker->turn_stats.bytes_sent += size;
+        return;
+    }
+    conn->broken = conn->broken || !gather(bundle, span, busy);
+    reply_gathered(worker, conn);
+}
+
+void reply_gathered(struct worker *worker, struct conn *conn)
+{
+    struct buffer *gathered = &worker->gathered;
+    conn_send(conn, gathered->bytes, gathered->size);
+    worker->turn_stats.bytes_sent += gathered->size;
+    gathered->size = 0;
+    if (gathered->room > WORKER_REPLIES_KEPT) {
+        buffer_free(gathered);
+    }
+}
