@@ -9,7 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 300, STEP_MS = 20, CLOCK_MS = 20 /* how coarse it is */ };
+enum {
+    LIMIT_MS = 300,
+    IN_TIME_MS = 1500, /* where the test has to be in time, on any machine */
+    STEP_MS = 20,
+    CLOCK_MS = 20 /* how coarse it is */
+};
 
 /* Nothing comes from fd for a step. */
 static bool is_quiet(int fd)
@@ -26,7 +31,7 @@ static void the_silent_are_closed_and_the_others_are_not(void)
     FILE *stream = open_memstream(&text, &size);
     REQUIRE(stream != NULL);
     served_start(&served, &(struct served_options){.memory = true,
-                              .idle_timeout_ms = LIMIT_MS,
+                              .idle_timeout_ms = IN_TIME_MS,
                               .verbose = 1,
                               .diagnostics = stream});
     int busy = served_dial(&served);
@@ -36,7 +41,7 @@ static void the_silent_are_closed_and_the_others_are_not(void)
         served_check_alive(busy);
     }
     CHECK(served_is_over(silent));
-    CHECK(clock_steady_ms() - began >= LIMIT_MS - CLOCK_MS);
+    CHECK(clock_steady_ms() - began >= IN_TIME_MS - CLOCK_MS);
     served_check_alive(busy);
     CHECK_U64(served_figure(busy, "connections_idle"), 1);
     CHECK_U64(served_figure(busy, "connections"), 1);
@@ -134,14 +139,14 @@ static void who_does_not_take_replies_is_closed(void)
     served_end(&served);
 }
 
-/* Each would take a limit's time several times over, and goes on. */
+/* It takes more than twice a limit's time for all, and goes on. */
 static void who_takes_them_slowly_is_not_closed(void)
 {
-    enum { PART = 128 * 1024, PARTS = 30 };
+    enum { PART = 128 * 1024, PARTS = 30, SLOW_MS = 120 };
     struct served served;
     char *bytes = malloc(PART);
-    served_start(&served, &(struct served_options){
-                              .memory = true, .request_timeout_ms = LIMIT_MS});
+    served_start(&served, &(struct served_options){.memory = true,
+                              .request_timeout_ms = IN_TIME_MS});
     int other = served_dial(&served);
     put_records(other, KV_SCAN_MAX);
     int slow = served_dial(&served);
@@ -150,9 +155,9 @@ static void who_takes_them_slowly_is_not_closed(void)
     REQUIRE(bytes != NULL);
     for (int i = 0; i < PARTS; i++) {
         REQUIRE(served_receive(slow, bytes, PART) == PART);
-        (void)poll(NULL, 0, STEP_MS * 2); /* this is how slow it is */
+        (void)poll(NULL, 0, SLOW_MS); /* this is how slow it is */
     }
-    CHECK(clock_steady_ms() - began > 3 * LIMIT_MS);
+    CHECK(clock_steady_ms() - began > 2 * IN_TIME_MS);
     CHECK_U64(served_figure(other, "connections_slow"), 0);
     CHECK_U64(served_figure(other, "connections"), 2);
     free(bytes);
