@@ -136,6 +136,21 @@ static void the_last_write_is_not_taken_for_torn(void)
     stored_remove(&stored);
 }
 
+/* Of the last frame of the log; where a second went by, it is a mark. */
+static uint64_t last_lsn(const struct stored *stored)
+{
+    struct frame frame;
+    struct disk_span span = {DISK_PAGE, sizeof frame};
+    uint64_t lsn = 0;
+    disk_get(&stored->disk, SEGMENT_1, span, &frame);
+    while (frame.lsn == lsn + 1) {
+        lsn++;
+        span.offset += sizeof frame;
+        disk_get(&stored->disk, SEGMENT_1, span, &frame);
+    }
+    return lsn;
+}
+
 /* A frame that looks torn does not count, and that is said. */
 static void a_torn_frame_is_told(void)
 {
@@ -147,19 +162,20 @@ static void a_torn_frame_is_told(void)
     REQUIRE(stored_open(&stored) == 0);
     put_next(&stored, &count, COUNT);
     CHECK_OK(stored_close(&stored, false));
-    for (uint64_t lsn = COUNT; lsn >= COUNT - 1; lsn--) {
+    for (int torn = 0; torn < 2; torn++) {
         stored.diag.stream = open_memstream(&said, &said_size);
         stored.diag.name = "";
         REQUIRE(stored.diag.stream != NULL);
         REQUIRE(stored_open(&stored) == 0);
         CHECK_OK(stored_close(&stored, false));
         CHECK(fflush(stored.diag.stream) == 0);
-        CHECK((strstr(said, "is not whole") != NULL) == (lsn < COUNT));
+        CHECK((strstr(said, "is not whole") != NULL) == (torn == 1));
         CHECK(fclose(stored.diag.stream) == 0);
         free(said);
         stored.diag.stream = NULL;
         disk_flip(&stored.disk, SEGMENT_1,
-            DISK_PAGE + (lsn - 1) * sizeof(struct frame) + 100, 1);
+            DISK_PAGE + (last_lsn(&stored) - 1) * sizeof(struct frame) + 100,
+            1);
     }
     stored_remove(&stored);
 }

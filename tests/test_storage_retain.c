@@ -2,10 +2,10 @@
  * alone, over days and terabytes; and a store that follows it. */
 #include "storage/retain.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
 #include "frame.h"
 #include "stored.h"
 #include "wal/wal.h"
@@ -257,6 +257,17 @@ static void a_store_keeps_so_much_time(void)
     stored_remove(&stored);
 }
 
+static void oldest_backup(
+    const struct stored *stored, char name[BACKUP_NAME_MAX])
+{
+    struct backup_list *list = malloc(sizeof *list);
+    REQUIRE(list != NULL);
+    REQUIRE(backup_list_read(stored->disk.directory, list) == 0);
+    REQUIRE(list->count > 0);
+    backup_name(name, list->lsns[list->count - 1]);
+    free(list);
+}
+
 static void back_up_store(struct stored *stored, int times)
 {
     for (; times > 0; times--) {
@@ -270,7 +281,7 @@ static void back_up_store(struct stored *stored, int times)
  * descriptors, is not taken for a damaged one; those are no anchors. */
 static void what_cannot_be_looked_at_stays(void)
 {
-    char name[] = "backup-00000000000000000000";
+    char name[BACKUP_NAME_MAX];
     struct stored stored;
     stored_make(&stored, KV_SYNC_NONE);
     stored.options.log_keep_ms = HOUR_MS;
@@ -279,7 +290,7 @@ static void what_cannot_be_looked_at_stays(void)
     back_up_store(&stored, 4);
     CHECK_U64(disk_count(&stored.disk, "backup-"), 3);
     /* The oldest one: it leads to itself, which nobody can follow. */
-    (void)snprintf(name, sizeof name, "backup-%020d", 500);
+    oldest_backup(&stored, name);
     REQUIRE(renameat(directory, name, directory, "away") == 0);
     REQUIRE(symlinkat(name, directory, name) == 0);
     back_up_store(&stored, 4);
