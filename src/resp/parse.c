@@ -208,7 +208,8 @@ static enum resp_result scan_count(const struct input *input)
 static enum resp_result expect_dollar(const struct input *input, uint8_t byte)
 {
     char text[sizeof "expected '$', got '\\xff'"];
-    bool printable = byte >= ' ' && byte <= '~';
+    bool printable =
+        (byte >= ' ' && byte <= '~') || byte == '\r' || byte == '\n';
     snprintf(text, sizeof text,
         printable ? "expected '$', got '%c'" : "expected '$', got '\\x%02x'",
         byte);
@@ -246,15 +247,14 @@ static enum resp_result scan_length(const struct input *input)
     return RESP_REQUEST;
 }
 
-/* Steps over a body; of one that is dropped, over what is there of it, but for
- * its end. */
+/* Steps over what is there of a body, but for its end; over that if it is
+ * whole. */
 static enum resp_result scan_body(const struct input *input)
 {
     struct resp_scan *scan = input->scan;
     size_t here = input->size - scan->at;
     if (here < scan->seen) {
-        size_t over = scan->seen - LINE_END;
-        over = scan->dropping ? u64_min(here, over) : 0;
+        size_t over = u64_min(here, scan->seen - LINE_END);
         scan->at += (uint32_t)over;
         scan->seen -= (uint32_t)over;
         return RESP_MORE;
@@ -357,7 +357,8 @@ static enum resp_result begin_multibulk(const struct input *input)
 enum resp_result resp_parse(struct resp_scan *scan, uint8_t *bytes, size_t size,
     struct resp_request *request)
 {
-    const struct input input = {scan, bytes, size, request};
+    struct input input = {.scan = scan, .size = size, .request = request};
+    input.bytes = bytes;
     assert(size <= UINT32_MAX);
     request->count = 0;
     request->used = 0;

@@ -13,8 +13,7 @@
  * 1. The result depends on the bytes alone, not on the parts they come in.
  * 2. A byte is looked at a bounded number of times, a body never but for its
  *    two last bytes.
- * 3. Who keeps what was not used never keeps more than RESP_REQUEST_MAX bytes,
- *    as long as he asks again after each RESP_MORE that used some. */
+ * 3. With RESP_MORE less than RESP_REQUEST_MAX bytes are left to be kept. */
 #ifndef RESP_H
 #define RESP_H
 
@@ -26,7 +25,8 @@ enum {
     RESP_ARGS_MAX = 16384,
     RESP_REQUEST_MAX = 1 << 20,  /* bytes of one, protocol included */
     RESP_INLINE_MAX = 64 * 1024, /* bytes before the end of a line */
-    RESP_COUNT_MAX = 1 << 20,    /* declared: more is a protocol error */
+    RESP_COUNT_MAX = 1 << 20,    /* declared: more is a protocol error, as up to
+                                  * Redis 6.2; 7.0 waits for up to 2^31 - 1 */
     RESP_ERROR_MAX = 128
 };
 
@@ -45,7 +45,7 @@ struct resp_scan {
     uint64_t dropped; /* bytes of this request that were used already */
     uint32_t at;      /* where the line or the body begins */
     uint32_t seen;    /* bytes of the line without its end; of a body, with its
-                       * end: how many it has */
+                       * end: how many are to come */
     uint32_t count;   /* arguments of the request */
     uint32_t left;    /* those not yet scanned */
     uint32_t large;   /* bytes of the first argument that is too long, or 0 */

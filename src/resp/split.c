@@ -102,7 +102,8 @@ static bool take_word(struct splitter *splitter)
 bool resp_split(
     uint8_t *line, size_t size, struct resp_arg *args, uint32_t *count)
 {
-    struct splitter splitter = {.next = line, .end = line + size, .out = line};
+    struct splitter splitter = {.next = line, .end = line + size};
+    splitter.out = line;
     *count = 0;
     for (;;) {
         while (splitter.next < splitter.end && is_blank(*splitter.next)) {
