@@ -12,6 +12,8 @@
     X(clock)                                                                   \
     X(diag)                                                                    \
     X(file)                                                                    \
+    X(glob)                                                                    \
+    X(decimal)                                                                 \
     X(stats)                                                                   \
     X(table)                                                                   \
     X(table_model)                                                             \
