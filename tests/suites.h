@@ -12,6 +12,7 @@
     X(clock)                                                                   \
     X(diag)                                                                    \
     X(file)                                                                    \
+    X(buffer)                                                                  \
     X(glob)                                                                    \
     X(decimal)                                                                 \
     X(stats)                                                                   \
@@ -55,6 +56,9 @@
     X(resume)                                                                  \
     X(sender)                                                                  \
     X(wire)                                                                    \
+    X(resp)                                                                    \
+    X(resp_limits)                                                             \
+    X(resp_reply)                                                              \
     X(conn)                                                                    \
     X(conn_chains)                                                             \
     X(server)                                                                  \

@@ -15,8 +15,10 @@ FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 C_FILES := $(shell find src tests -name '*.[ch]')
 
 test_object = $(patsubst %,$(BUILD)/tests/%.o,$(1))
+# Objects before the library, wherever a rule of its own adds one.
+LINKED = $(filter %.o,$^) $(filter %.a,$^)
 LINK_TEST = @mkdir -p $(@D) && echo "  LD $@" && \
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcunit $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(LINKED) -lcunit $(LDLIBS)
 
 # Calls of the C library that tests/faults lets fail or watches, and the store's
 # clock, which it lets run faster.
@@ -42,7 +44,8 @@ TESTED_PARTS := client_options client_moment client_program \
 	$(patsubst src/%.c,%,$(wildcard src/client_check/*.c))
 
 # What suites share.
-TEST_PARTS := support fake served samples tabled disk logged stored called model \
+TEST_PARTS := support fake served samples tabled disk logged stored called \
+	model resp_feed \
 	torture/history/linear torture/history/linear_model \
 	torture/history/worlds
 
@@ -69,15 +72,18 @@ $(BUILD)/bin/echo: $(call test_object,echo)
 $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(BUILD)/tests/fuzz/replay.o $(BUILD)/lib/libfixkv.a
 	@mkdir -p $(@D)
-	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(LINKED) $(LDLIBS)
 
 $(BUILD)/tests/replay/transfer $(BUILD)/tests/fuzz/fuzz_transfer: \
 	$(FORMAT_PARTS:%=$(BUILD)/obj/client_transfer/%.o)
 
+$(BUILD)/tests/replay/resp $(BUILD)/tests/fuzz/fuzz_resp: \
+	$(call test_object,resp_feed)
+
 # The same entrance, fed by libFuzzer; built by `make fuzz` with clang.
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(BUILD)/lib/libfixkv.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(LINKED) $(LDLIBS)
 
 include tests/torture/torture.mk
 
