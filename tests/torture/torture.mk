@@ -3,7 +3,7 @@
 torture_object = $(call test_object,$(addprefix torture/,$(1)))
 
 # Fuzzers' entrances that are fed with changed copies of their corpus.
-MUTATED := wire wal backup
+MUTATED := wire resp wal backup
 
 TORTURE_PROGRAMS := $(addprefix $(BUILD)/torture/, \
 	nth power/record power/verify damage clock_frames \
@@ -71,6 +71,8 @@ $(BUILD)/torture/mutate-%: $(BUILD)/tests/fuzz/fuzz_%.o \
 		$(call test_object,arguments support) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
+
+$(BUILD)/torture/mutate-resp: $(call test_object,resp_feed)
 
 $(BUILD)/torture/history: $(call torture_object,$(addprefix history/, \
 		history record request plant proxy linear linear_model \
