@@ -118,9 +118,10 @@ _Static_assert(sizeof(struct op) == 32, "two operations a cache line");
 struct batch {
     uint32_t count;
     uint32_t commits; /* operations in state OP_COMMIT; storage_read counts */
-    struct arena memory;          /* of calls, for who decodes them */
-    struct resp_arg *args;        /* to decode one, room for RESP_ARGS_MAX */
-    struct buffer replies;        /* of calls that are not in OP_COMMIT */
+    uint32_t more_changes; /* than one each, that they are likely to make */
+    struct arena memory;   /* of calls, for who decodes them */
+    struct resp_arg *args; /* to decode one, room for RESP_ARGS_MAX */
+    struct buffer replies; /* of calls that are not in OP_COMMIT */
     struct buffer commit_replies; /* of those that are: commit's alone */
     /* Called once, from the committer's thread, when storage_commit returned
      * false and all replies are written.  It must not block. */

@@ -15,6 +15,12 @@ static struct name name_of(const struct op *op)
     return (struct name){op->hash, op->message->key};
 }
 
+static void refuse_kind(struct op *op, const struct record *record)
+{
+    op_refuse(op, KV_WRONG_TYPE, "the key holds a %s, not a value",
+        kind_name(record->kind));
+}
+
 /* The record of a verb that works on values; of a collection it is refused,
  * with *refused. */
 static const struct record *find_value(
@@ -23,8 +29,7 @@ static const struct record *find_value(
     const struct record *record = view_find(view, name_of(op));
     *refused = record != NULL && record->kind != KIND_STRING;
     if (*refused) {
-        op_refuse(op, KV_WRONG_TYPE, "the key holds a %s, not a value",
-            kind_name(record->kind));
+        refuse_kind(op, record);
     }
     return record;
 }
@@ -83,11 +88,23 @@ static void replace_collection(struct view *view, const struct op *op,
     }
 }
 
+/* The collection that a write is about to overwrite, expired or not; NULL: none.
+ * Each has inner records, and most stores have none. */
+static const struct record *find_collection(
+    struct view *view, const struct op *op)
+{
+    if (view_inner(view) == 0) {
+        return NULL;
+    }
+    const struct record *record = view_find_any(view, name_of(op));
+    return record != NULL && record->kind != KIND_STRING ? record : NULL;
+}
+
 static void put(struct view *view, struct op *op)
 {
-    const struct record *old = view_find_any(view, name_of(op));
-    if (old != NULL && old->kind != KIND_STRING) {
-        replace_collection(view, op, old, op->message);
+    const struct record *collection = find_collection(view, op);
+    if (collection != NULL) {
+        replace_collection(view, op, collection, op->message);
         op_reply(op, KV_SUCCESS);
         return;
     }
@@ -103,15 +120,13 @@ static void put(struct view *view, struct op *op)
 
 static void get(struct view *view, struct op *op)
 {
-    bool refused;
-    const struct record *record = find_value(view, op, &refused);
-    if (refused) {
-        return;
-    }
-    if (record != NULL) {
-        copy_value(op->message, record);
-    } else {
+    const struct record *record = view_find(view, name_of(op));
+    if (record == NULL) {
         op_reply(op, KV_NOT_FOUND);
+    } else if (record->kind != KIND_STRING) {
+        refuse_kind(op, record);
+    } else {
+        copy_value(op->message, record);
     }
 }
 
@@ -192,11 +207,11 @@ static void add(struct view *view, struct op *op)
             op->number);
         return;
     }
-    const struct record *old = view_find_any(view, name_of(op));
     int64_t expire_ms = found != NULL ? found->expire_ms : 0;
-    if (found == NULL && old != NULL && old->kind != KIND_STRING) {
+    const struct record *collection = find_collection(view, op);
+    if (collection != NULL) {
         op_reply_number(op, sum);
-        replace_collection(view, op, old, op->message);
+        replace_collection(view, op, collection, op->message);
         return;
     }
     struct record *record = view_edit(view, name_of(op), found);

@@ -341,6 +341,7 @@ void storage_read(struct storage *storage, struct batch *batch)
     struct view view = commit_shared_view(storage);
     bool still = false;
     batch->commits = 0;
+    batch->more_changes = 0;
     for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
         group_prefetch(storage->table, batch, i, OP_READ);
     }
@@ -353,6 +354,9 @@ void storage_read(struct storage *storage, struct batch *batch)
             storage_apply(&view, op);
         } else if (op->state == OP_COMMIT) {
             batch->commits++;
+            if (op->verb == VERB_CALL || op->verb == VERB_SWEEP) {
+                batch->more_changes += group_more_changes(op);
+            }
         }
         still = still || op->state == OP_STILL;
     }

@@ -197,18 +197,17 @@ void group_refuse(struct view *view, struct position from, struct position end,
     }
 }
 
+uint32_t group_more_changes(const struct op *op)
+{
+    return op->verb == VERB_CALL ? command_changes(op->call)
+                                 : (uint32_t)op->number;
+}
+
 uint32_t group_frames(struct position from, bool most)
 {
     uint64_t wanted = RESERVE_SLACK;
-    for (; from.batch != NULL; from = (struct position){from.batch->next, 0}) {
-        for (uint32_t i = from.op; i < from.batch->count; i++) {
-            const struct op *op = &from.batch->ops[i];
-            wanted += op->state != OP_COMMIT  ? 0
-                      : op->verb == VERB_CALL ? command_changes(op->call)
-                      : op->verb == VERB_SWEEP
-                          ? 1 + u64_min((uint64_t)op->number, REMAINS_STEP)
-                          : 1;
-        }
+    for (; from.batch != NULL; from.batch = from.batch->next) {
+        wanted += from.batch->commits + from.batch->more_changes;
     }
     return most ? GROUP_CHANGES_MAX
                 : (uint32_t)u64_min(wanted, GROUP_CHANGES_MAX);

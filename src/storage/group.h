@@ -49,6 +49,9 @@ void group_plan(struct view *view, struct position *from);
 void group_refuse(struct view *view, struct position from, struct position end,
     kv_error_t status, const char *why);
 
+/* How many changes a call or a SWEEP is likely to make beside one, at the
+ * most. */
+uint32_t group_more_changes(const struct op *op);
 /* How many frames may be needed from a position on; with most, because one
  * found no room, as many as there can be. */
 uint32_t group_frames(struct position from, bool most);

@@ -107,7 +107,7 @@ static void give_back(struct view *view, struct change *change)
 
 /* Takes a slot for the change; there always is one, since the table has as
  * many spare slots as a view has changes. */
-static void give_record(struct view *view, struct change *change)
+static inline void give_record(struct view *view, struct change *change)
 {
     struct record *record = table_take(view->table);
     assert(record != NULL);
@@ -119,11 +119,11 @@ static void give_record(struct view *view, struct change *change)
 }
 
 /* False if the group has no room for one more change. */
-static bool take_room(struct view *view)
+static inline bool take_room(struct view *view)
 {
     struct overlay *overlay = view->overlay;
-    assert(overlay != NULL);
-    if (view_room(view) == 0) {
+    assert(overlay->count <= overlay->frames);
+    if (overlay->frames == overlay->frames_max) {
         overlay->full = true;
         return false;
     }
@@ -140,7 +140,7 @@ static const struct record *find_in_table(struct view *view, struct name name)
 
 /* ---- Reading ------------------------------------------------------------- */
 
-const struct record *view_find_any(struct view *view, struct name name)
+static inline const struct record *find(struct view *view, struct name name)
 {
     if (view->overlay != NULL) {
         struct change *change = find_change(view, name);
@@ -153,9 +153,14 @@ const struct record *view_find_any(struct view *view, struct name name)
     return table_acquire(view->table, name.hash, name.key, &view->held);
 }
 
+const struct record *view_find_any(struct view *view, struct name name)
+{
+    return find(view, name);
+}
+
 const struct record *view_find(struct view *view, struct name name)
 {
-    const struct record *record = view_find_any(view, name);
+    const struct record *record = find(view, name);
     return record != NULL && record_expired(record, view->now_ms) ? NULL
                                                                   : record;
 }
@@ -193,8 +198,7 @@ uint32_t view_room(const struct view *view)
 {
     const struct overlay *overlay = view->overlay;
     assert(overlay != NULL && overlay->frames <= overlay->frames_max);
-    return (uint32_t)u64_min(overlay->frames_max - overlay->frames,
-        VIEW_CHANGES_MAX - overlay->count);
+    return overlay->frames_max - overlay->frames;
 }
 
 bool view_full(const struct view *view)
