@@ -195,7 +195,7 @@ KV_API kv_error_t kv_store_persist(
  * *sum (may be NULL): the new number. */
 KV_API kv_error_t kv_store_add(kv_store_t *store, const void *key,
     size_t key_len, int64_t delta, int64_t *sum);
-/* Records held; one that has expired counts until the sweep removes it. */
+/* Keys held; one that has expired counts until the sweep removes it. */
 KV_API uint64_t kv_store_count(kv_store_t *store);
 /* Writes a backup now and waits for it; *lsn (may be NULL): its LSN. */
 KV_API kv_error_t kv_store_backup(kv_store_t *store, uint64_t *lsn);

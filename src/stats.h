@@ -21,6 +21,7 @@
     X(bytes_received, "bytes received since the start")                        \
     X(bytes_sent, "bytes sent since the start")                                \
     X(records, "records held, with those expired and not yet swept")           \
+    X(members, "of these, parts of lists and sets: no keys of their own")      \
     X(capacity, "records that fit")                                            \
     X(buckets, "buckets of the table in use")                                  \
     X(overflow_buckets, "overflow buckets in use")                             \

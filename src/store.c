@@ -304,7 +304,7 @@ kv_error_t kv_store_add(kv_store_t *store, const void *key, size_t key_len,
 
 uint64_t kv_store_count(kv_store_t *store)
 {
-    return storage_count(store->storage);
+    return storage_keys(store->storage);
 }
 
 /* ---- Backup and scan ----------------------------------------------------- */

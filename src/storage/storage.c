@@ -401,6 +401,14 @@ uint64_t storage_count(struct storage *storage)
     return records;
 }
 
+uint64_t storage_keys(struct storage *storage)
+{
+    lock(&storage->figures_lock);
+    uint64_t keys = storage->figures.records - storage->figures.inner;
+    unlock(&storage->figures_lock);
+    return keys;
+}
+
 void storage_stats(struct storage *storage, struct stats *stats)
 {
     struct wal_figures log = {0};
@@ -414,6 +422,7 @@ void storage_stats(struct storage *storage, struct stats *stats)
     }
     struct stats part = {
         .records = figures.records,
+        .members = figures.inner,
         .capacity = table_capacity(storage->table),
         .buckets = figures.buckets,
         .overflow_buckets = figures.overflow_buckets,

@@ -167,7 +167,9 @@ bool storage_durable(const struct storage *storage);
 /* Adds the storage's figures to *stats. */
 void storage_stats(struct storage *storage, struct stats *stats);
 
+/* All records, and those that are not parts of collections. */
 uint64_t storage_count(struct storage *storage);
+uint64_t storage_keys(struct storage *storage);
 
 /* Memory of a store with this capacity, in bytes. */
 struct storage_plan {

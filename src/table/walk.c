@@ -37,9 +37,14 @@ static void copy(kv_message_t *message, const struct record *record)
 {
     message->type = KV_SCAN;
     message->status = KV_SUCCESS;
-    message->value_len = record->value_len;
     memcpy(message->key, record->key, KV_KEY_SIZE);
-    memcpy(message->value, record->value, KV_VALUE_MAX);
+    if (record->kind == KIND_STRING) {
+        message->value_len = record->value_len;
+        memcpy(message->value, record->value, KV_VALUE_MAX);
+    } else {
+        message->value_len = 0;
+        memset(message->value, 0, KV_VALUE_MAX);
+    }
 }
 
 /* Copies what is wanted of one bucket up to position last; false, and nothing
