@@ -88,8 +88,8 @@ static void replace_collection(struct view *view, const struct op *op,
     }
 }
 
-/* The collection that a write is about to overwrite, expired or not; NULL: none.
- * Each has inner records, and most stores have none. */
+/* The collection that a write is about to overwrite, expired or not; NULL:
+ * none. Each has inner records, and most stores have none. */
 static const struct record *find_collection(
     struct view *view, const struct op *op)
 {

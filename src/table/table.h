@@ -112,7 +112,7 @@ void table_release(struct bucket *held);
 /* Copies records with the prefix that are not inner and have not expired at
  * now_ms into messages (key, value, value_len: of a collection 0), from
  * *position on, in the order of their hashes read backwards: an order that
- * growth does not change, so that what exists throughout is met exactly once. 
+ * growth does not change, so that what exists throughout is met exactly once.
  * *position: 0 at first, where to go on afterwards, 0 at the end.  Visits at
  * most TABLE_SCAN_BUCKETS. */
 enum { TABLE_SCAN_BUCKETS = 512 };
