@@ -8,6 +8,7 @@ ROUNDS ?= 100
 STAGES ?=
 ROWS ?=
 TESTS ?=
+CLIENTS ?=
 
 # The suites are those of suites.h, so that the list is written once.
 SUITES := $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' tests/suites.h)
@@ -67,6 +68,11 @@ $(BUILD)/tests/crash: $(call test_object,crash crash_aim crash_server crash_writ
 $(BUILD)/bin/echo: $(call test_object,echo)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# A client of Redis's, on a library that only `make test-clients` needs.
+$(BUILD)/tests/clients/hiredis: $(call test_object,clients/hiredis)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
 
 # A fuzzer's entrance, fed with the files of its corpus.
 $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o \
@@ -154,8 +160,13 @@ crash: all test-programs ## ROUNDS=100 rounds of kill and recover
 speed: all test-programs ## CPU time a request, against an echo server 
 	@BUILD=$(BUILD) tests/speed
 
+test-clients: ## the clients of Redis that Debian has (CLIENTS="python ...")
+	@tests/dependencies build clients hiredis
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/clients/hiredis
+	@BUILD=$(BUILD) tests/clients/run $(CLIENTS)
+
 tidy: ## format, clang-tidy, cppcheck, layers and sizes
-	@tests/dependencies tidy
+	@tests/dependencies tidy hiredis
 	@$(MAKE) --no-print-directory --keep-going \
 		tidy-format tidy-clang tidy-cppcheck tidy-layers
 
@@ -184,4 +195,4 @@ help: ## this list
 
 .PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
-	help
+	test-clients help
