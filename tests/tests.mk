@@ -9,6 +9,7 @@ STAGES ?=
 ROWS ?=
 TESTS ?=
 CLIENTS ?=
+COMPARE ?=
 
 # The suites are those of suites.h, so that the list is written once.
 SUITES := $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' tests/suites.h)
@@ -165,6 +166,10 @@ test-clients: ## the clients of Redis that Debian has (CLIENTS="python ...")
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/clients/hiredis
 	@BUILD=$(BUILD) tests/clients/run $(CLIENTS)
 
+compare-redis: all ## redis-benchmark, beside redis-server (COMPARE="--sync none")
+	@tests/dependencies build clients redis
+	@BUILD=$(BUILD) tests/clients/compare $(COMPARE)
+
 tidy: ## format, clang-tidy, cppcheck, layers and sizes
 	@tests/dependencies tidy hiredis
 	@$(MAKE) --no-print-directory --keep-going \
@@ -195,4 +200,4 @@ help: ## this list
 
 .PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
-	test-clients help
+	test-clients compare-redis help
