@@ -11,6 +11,7 @@
 
 #include "disk.h"
 #include "file.h"
+#include "kind.h"
 #include "samples.h"
 
 enum { LSN = 4711, COUNT = 57, TIME_MS = 1234567 };
@@ -22,9 +23,15 @@ static int64_t expiry_of(uint64_t number)
     return number % 3 == 0 ? 0 : (int64_t)(TIME_MS * number);
 }
 
+static uint8_t kind_of(uint64_t number)
+{
+    return number % 5 == 0 ? KIND_REMAINS : KIND_STRING;
+}
+
 static void add(struct backup_writer *writer, uint64_t number)
 {
     kv_message_t record = sample_request(KV_PUT, number, number * number);
+    record.status = kind_of(number);
     backup_add(writer, &record, expiry_of(number));
 }
 
@@ -80,6 +87,7 @@ static int read_backup(
                          sample_check(number, record->value, record->value_len,
                              &version) &&
                          version == number * number && record->type == KV_PUT &&
+                         record->status == kind_of(number) &&
                          frames[i].arg == expiry_of(number) &&
                          frames[i].lsn == first + i;
             wrong += !right || seen[number]++ > 0 ? 1 : 0;
@@ -113,6 +121,21 @@ static void what_was_added_is_read_again(void)
         CHECK_OK(read_backup(&disk, i + 1, 7, why));
     }
     CHECK_INT(disk_count(&disk, ""), ARRAY_SIZE(counts));
+    disk_remove(&disk);
+}
+
+static void an_unknown_kind_is_damage(void)
+{
+    struct disk disk;
+    char why[BACKUP_WHY_MAX];
+    disk_make(&disk);
+    struct backup_writer *writer = begin(&disk, LSN, 1);
+    kv_message_t record = sample_request(KV_PUT, 0, 0);
+    record.status = UINT8_MAX;
+    backup_add(writer, &record, 0);
+    CHECK_OK(backup_finish(writer));
+    CHECK_ERRNO(read_backup(&disk, LSN, 1, why), EUCLEAN);
+    CHECK_TEXT(why, "its record number 1 at offset 4096 is damaged");
     disk_remove(&disk);
 }
 
@@ -417,6 +440,7 @@ static void what_a_backup_tells_of_the_log(void)
 
 const struct test_case test_backup[] = {
     TEST_CASE(what_was_added_is_read_again),
+    TEST_CASE(an_unknown_kind_is_damage),
     TEST_CASE(the_newest_comes_first),
     TEST_CASE(an_unfinished_one_leaves_nothing),
     TEST_CASE(a_failed_write_is_not_forgotten),

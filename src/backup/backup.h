@@ -10,7 +10,8 @@
  *                 number of records
  *                 when, milliseconds since 1970
  *                 zero
- *     4096  320   frame 1: a record as a PUT; lsn 1, arg its expiry or 0;
+ *     4096  320   frame 1: a record as a PUT, its kind in the status; lsn 1,
+ *                 arg its expiry or the number that an inner one keeps;
  *                 time_ms as in the head: so it belongs to this backup
  *     ...         frame n at 4096 + 320 * (n - 1)
  *     ...   320   footer: a MARK with lsn n + 1, arg the backup's LSN

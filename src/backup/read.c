@@ -2,6 +2,7 @@
 #include "backup/names.h"
 
 #include "file.h"
+#include "kind.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -178,6 +179,7 @@ int backup_read(const struct backup_reader *reader, uint64_t first,
             !frame_valid(&frames[i], first + i) ||
             frames[i].time_ms != reader->head.time_ms ||
             frames[i].message.type != KV_PUT ||
+            !kind_known(frames[i].message.status) ||
             frames[i].message.value_len > KV_VALUE_MAX ||
             bytes_all_zero(frames[i].message.key, KV_KEY_SIZE)) {
             return refuse(why,

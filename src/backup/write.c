@@ -133,7 +133,6 @@ static void add_locked(struct backup_writer *writer,
     frame->arg = arg;
     frame->message = *message;
     frame->message.type = type;
-    frame->message.status = 0;
 }
 
 static void add(struct backup_writer *writer, const kv_message_t *message,
