@@ -216,6 +216,31 @@ static void a_chain_that_has_no_end_is_not_there(void)
     logged_remove(&log);
 }
 
+/* It may fill a group, and its end may be missing for a page as for a frame. */
+static void a_chain_is_as_long_as_a_group(void)
+{
+    struct logged log;
+    logged_make(&log, false);
+    REQUIRE(logged_open(&log, 0) == 0);
+    CHECK(logged_write(&log, 4, true));
+    CHECK(logged_write(&log, WAL_CHAIN_MAX - 1, true));
+    logged_close(&log);
+    CHECK_OK(logged_read(&log, 0));
+    CHECK_U64(log.end.lsn, log.count);
+    CHECK_OK(logged_open(&log, 0));
+    REQUIRE(wal_reserve(log.wal, 2 * KV_CHAIN_MAX) == 0);
+    uint64_t chain = logged_append(&log, KV_PUT | KV_LINKED);
+    for (int i = 1; i < 2 * KV_CHAIN_MAX; i++) {
+        logged_append(&log, KV_PUT | KV_LINKED);
+    }
+    CHECK_OK(wal_write(log.wal));
+    logged_close(&log);
+    CHECK_OK(logged_read(&log, 0));
+    CHECK_U64(log.end.lsn, chain - 1);
+    CHECK_U64(log.end.cut_frames, 2 * KV_CHAIN_MAX);
+    logged_remove(&log);
+}
+
 /* The reader takes 4,096 frames at a time; chains lie across that. */
 static void chains_come_whole_however_the_log_is_read(void)
 {
@@ -243,6 +268,7 @@ const struct test_case test_wal[] = {
     TEST_CASE(figures_tell_what_is_durable),
     TEST_CASE(the_first_mark_after_a_start_tells_of_what_was_found),
     TEST_CASE(a_chain_that_has_no_end_is_not_there),
+    TEST_CASE(a_chain_is_as_long_as_a_group),
     TEST_CASE(chains_come_whole_however_the_log_is_read),
     TEST_END,
 };

@@ -283,10 +283,13 @@ static void a_chain_without_end(void)
     struct logged log;
     logged_make(&log, false);
     REQUIRE(logged_open(&log, 0) == 0);
-    REQUIRE(wal_reserve(log.wal, 100) == 0);
-    for (int i = 0; i <= KV_CHAIN_MAX; i++) {
+    REQUIRE(wal_reserve(log.wal, WAL_CHAIN_MAX) == 0);
+    for (int i = 0; i < WAL_CHAIN_MAX; i++) {
         logged_append(&log, KV_PUT | KV_LINKED);
     }
+    CHECK_OK(wal_write(log.wal));
+    REQUIRE(wal_reserve(log.wal, 1) == 0);
+    logged_append(&log, KV_PUT | KV_LINKED);
     CHECK_OK(wal_write(log.wal));
     logged_close(&log);
     CHECK_ERRNO(logged_read(&log, 0), EUCLEAN);

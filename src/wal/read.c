@@ -176,10 +176,10 @@ static int part_read(struct reader *reader, struct part *part)
             valid++;
             whole = frame_linked(&reader->frames[valid - 1]) ? whole : valid;
         }
-        if (valid - whole > KV_CHAIN_MAX) {
+        if (valid - whole > WAL_CHAIN_MAX) {
             return damage(reader,
                 "%s: a chain of more than %d frames begins at LSN %" PRIu64,
-                part->name, KV_CHAIN_MAX, reader->expected + whole);
+                part->name, WAL_CHAIN_MAX, reader->expected + whole);
         }
         int error = deliver(reader, whole);
         if (error != 0) {

@@ -41,6 +41,7 @@ struct wal;
 enum {
     WAL_IDENTITY_SIZE = HEAD_IDENTITY_SIZE,
     WAL_GROUP_MAX = 4096, /* frames written at once, a mark included */
+    WAL_CHAIN_MAX = WAL_GROUP_MAX - 1, /* frames of one chain */
     WAL_NAME_MAX = 32,
     WAL_WHY_MAX = HEAD_WHY_MAX,
     WAL_BUFFER_SIZE = /* whole pages for a group and the page before it */
