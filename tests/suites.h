@@ -36,6 +36,9 @@
     X(snapshot)                                                                \
     X(store)                                                                   \
     X(strings)                                                                 \
+    X(lists)                                                                   \
+    X(lists_limits)                                                            \
+    X(lists_model)                                                             \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \

@@ -1,21 +1,27 @@
-/* lists.h: the commands of lists.
- *
- * A list is an array of positions: element number i has the position first + i,
- * and its record the inner key of owner and position; so both ends, LINDEX and
- * LSET cost the same whatever the length.  An insertion or a removal within it
- * moves the elements of the shorter side.
- *
- *     head's rest:  0   8   first: position of the first element, signed
- *     inner key:    16  8   position; 24  8  zero
- *     element:      the record's value
- *
- * A head with count 0 does not exist: the last element takes it along. */
+/* lists.h: the commands of lists.  How a list is laid out: list.h. */
 #ifndef COMMAND_LISTS_H
 #define COMMAND_LISTS_H
 
 #include "command/call.h"
-#include "command/collection.h"
+#include "command/list.h"
 
-bool list_shed(struct view *view, struct collection *head);
+void lists_lpush(struct call *call);
+void lists_rpush(struct call *call);
+void lists_lpushx(struct call *call);
+void lists_rpushx(struct call *call);
+void lists_lpop(struct call *call);
+void lists_rpop(struct call *call);
+void lists_lmove(struct call *call);
+void lists_rpoplpush(struct call *call);
+void lists_llen(struct call *call);
+void lists_lrange(struct call *call);
+void lists_lindex(struct call *call);
+void lists_lset(struct call *call);
+
+/* lists_within.c */
+void lists_linsert(struct call *call);
+void lists_lrem(struct call *call);
+void lists_ltrim(struct call *call);
+void lists_lpos(struct call *call);
 
 #endif

@@ -94,6 +94,19 @@ const struct record *view_find_any(struct view *view, struct name name);
 const struct record *view_find(struct view *view, struct name name);
 void view_release(struct view *view);
 
+/* Two passes over names that will be looked for, as the table's: first the
+ * buckets, then the records with their values. */
+static inline void view_prefetch(const struct view *view, struct name name)
+{
+    table_prefetch_bucket(view->table, name.hash);
+}
+
+static inline void view_prefetch_record(
+    const struct view *view, struct name name)
+{
+    table_prefetch_record(view->table, name.hash, true);
+}
+
 /* ---- Changing ------------------------------------------------------------ */
 
 /* A record of that name to be filled or changed: a copy of from, or of
