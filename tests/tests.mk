@@ -155,6 +155,11 @@ torture: all test-programs ## what it survives, at length (ROWS="kill ..." for s
 	@tests/dependencies build test
 	@BUILD=$(BUILD) CC=$(CC) tests/torture/run long $(ROWS)
 
+test-redis: all ## 1,000,000 random commands, to redis-server and to fixkv
+	@tests/dependencies build redis
+	@BUILD=$(BUILD) tests/differ/run long
+	@BUILD=$(BUILD) tests/differ/run --commands 100000 --sync always
+
 crash: all test-programs ## ROUNDS=100 rounds of kill and recover
 	@$(BUILD)/tests/crash --build $(BUILD) $(ROUNDS)
 
@@ -200,4 +205,4 @@ help: ## this list
 
 .PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
-	test-clients compare-redis help
+	test-clients compare-redis test-redis help
