@@ -51,9 +51,34 @@ static void sizes_have_limits(void)
     called_close(&called);
 }
 
+/* As Redis does: 128 characters of the name, and of the arguments as many. */
+static void an_unknown_command_is_repeated(void)
+{
+    struct called called;
+    char name[200];
+    char line[512];
+    char wanted[512];
+    called_open(&called, NULL, 100);
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(line, sizeof line, "%s %.125s abcdef", name, name);
+    snprintf(wanted, sizeof wanted,
+        "-ERR unknown command '%.128s', with args beginning with: '%.125s' ",
+        name, name);
+    CHECK_TEXT(called_run(&called, line), wanted);
+    snprintf(line, sizeof line, "%s %.121s abcdef x", name, name);
+    snprintf(wanted, sizeof wanted,
+        "-ERR unknown command '%.128s', with args beginning with: "
+        "'%.121s' 'abcd' ",
+        name, name);
+    CHECK_TEXT(called_run(&called, line), wanted);
+    called_close(&called);
+}
+
 const struct test_case test_strings[] = {
     TEST_CASE(a_value_is_set_and_read),
     TEST_CASE(numbers_count),
     TEST_CASE(sizes_have_limits),
+    TEST_CASE(an_unknown_command_is_repeated),
     TEST_END,
 };

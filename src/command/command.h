@@ -16,7 +16,7 @@ enum command_flag {
     COMMAND_AT_ONCE = 16 /* not queued within MULTI */
 };
 
-enum { COMMAND_NAME_MAX = 24, COMMAND_WHY_MAX = 192 };
+enum { COMMAND_NAME_MAX = 24, COMMAND_WHY_MAX = 320 };
 
 struct command {
     char name[COMMAND_NAME_MAX]; /* in lower case, zero-padded */
