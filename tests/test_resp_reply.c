@@ -122,8 +122,10 @@ static void errors_are_one_line(void)
     struct resp_reply *reply = begin(&replies, 2);
     resp_error(reply, "ERR unknown command '%s', %d", "a\r\nb\n", 7);
     resp_error(reply, "WRONGTYPE %%");
-    check_written(
-        &replies, "-ERR unknown command 'a  b ', 7\r\n-WRONGTYPE %\r\n");
+    resp_error(reply, "ERR Unsupported option %s", "\n\r\n");
+    check_written(&replies,
+        "-ERR unknown command 'a  b ', 7\r\n-WRONGTYPE %\r\n"
+        "-ERR Unsupported option \r\n");
 }
 
 static void long_errors_are_cut(void)

@@ -79,6 +79,11 @@ void resp_simple(struct resp_reply *reply, const char *text)
     }
 }
 
+static bool is_line_end(char letter)
+{
+    return letter == '\r' || letter == '\n';
+}
+
 void resp_error(struct resp_reply *reply, const char *format, ...)
 {
     char text[RESP_ERROR_TEXT_MAX + 1];
@@ -88,8 +93,11 @@ void resp_error(struct resp_reply *reply, const char *format, ...)
     va_end(arguments);
     assert(length >= 0);
     size_t size = u64_min((uint64_t)length, RESP_ERROR_TEXT_MAX);
+    while (size > 0 && is_line_end(text[size - 1])) {
+        size--;
+    }
     for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\r' || text[i] == '\n') {
+        if (is_line_end(text[i])) {
             text[i] = ' ';
         }
     }

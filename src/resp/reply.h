@@ -25,7 +25,8 @@ struct resp_reply {
 
 /* +OK: text has neither CR nor LF. */
 void resp_simple(struct resp_reply *reply, const char *text);
-/* -ERR ...: the caller writes the code; CR and LF become blanks. */
+/* -ERR ...: the caller writes the code; CR and LF become blanks, and
+ * those at its end go, as in Redis. */
 void resp_error(struct resp_reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
