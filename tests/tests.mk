@@ -101,7 +101,7 @@ test-programs: $(TEST_PROGRAMS) $(TORTURE_PROGRAMS)
 fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/fuzz_%,$(FUZZERS))
 
 test: ## build everything and run all tests (STAGES="unit ..." for some)
-	@tests/dependencies build test
+	@tests/dependencies build test redis
 	@$(MAKE) --no-print-directory all test-programs
 	@BUILD=$(BUILD) CC=$(CC) tests/run-all $(STAGES)
 
