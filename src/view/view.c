@@ -278,8 +278,7 @@ bool view_flush(struct view *view)
 {
     struct overlay *overlay = view->overlay;
     bool others = overlay->flushed && overlay->flush_chain != overlay->chain;
-    bool before =
-        overlay->in_chain && (others || overlay->count > overlay->undo_count);
+    bool before = overlay->in_chain && (others || overlay->chain_count > 0);
     if (before) {
         overlay->full = true;
     }
@@ -304,6 +303,7 @@ void view_chain_begin(struct view *view)
     overlay->in_chain = true;
     overlay->undo_count = 0;
     overlay->chain++;
+    overlay->chain_count = overlay->count;
     overlay->chain_frames = overlay->frames;
     overlay->chain_lsn = view->wal != NULL ? wal_next_lsn(view->wal) : 0;
 }

@@ -59,7 +59,8 @@ struct overlay {
     bool together;                   /* readers must see all changes at once */
     uint32_t chain;                  /* number of the one that has begun last */
     uint32_t flush_chain;            /* of the one that flushed */
-    uint32_t chain_frames;           /* frames when the chain began */
+    uint32_t chain_count;            /* changes when the chain began */
+    uint32_t chain_frames;           /* frames then */
     uint64_t chain_lsn;              /* of the next frame then */
     uint64_t stamp;                  /* of the last change */
     uint16_t index[VIEW_INDEX_SIZE]; /* by hash: number of a change + 1 */
