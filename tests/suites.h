@@ -12,12 +12,14 @@
     X(clock)                                                                   \
     X(diag)                                                                    \
     X(file)                                                                    \
+    X(arena)                                                                   \
     X(buffer)                                                                  \
     X(glob)                                                                    \
     X(decimal)                                                                 \
     X(stats)                                                                   \
     X(table)                                                                   \
     X(table_model)                                                             \
+    X(view)                                                                    \
     X(table_threads)                                                           \
     X(wal)                                                                     \
     X(wal_segments)                                                            \
