@@ -284,6 +284,9 @@ void conn_give_up(struct conn *conn)
     conn->output = NULL;
     conn->output_size = 0;
     conn->broken = true;
+    if (conn->session != NULL) {
+        transaction_clear(&conn->session->transaction);
+    }
     /* If it cannot be set, the kernel keeps what it has for some minutes. */
     (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }

@@ -195,6 +195,7 @@ void deadline_run(struct worker *worker)
         }
     }
     shed(worker, DEADLINE_REPLY);
+    shed(worker, DEADLINE_REST); /* of open transactions */
     shed(worker, DEADLINE_REQUEST);
 }
 

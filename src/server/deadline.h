@@ -4,7 +4,8 @@
  * 1. Each connection of a worker stands in one list, by what is waited for, in
  *    the order of since when: so the first is the first that is due, and
  *    nothing is asked of the others.
- * 2. REST: nothing is kept, and the time counts from the last that happened.
+ * 2. REST: nothing is kept but an open transaction, or what is watched, and
+ *    the time counts from the last that happened.
  *    REQUEST: from the first byte of the unfinished message or chain.
  *    REPLY: from when replies began to wait, and anew whenever the peer has
  *    taken DEADLINE_TAKEN_MIN bytes more: a slow reader goes on, one that
