@@ -107,23 +107,33 @@ bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX])
 
 /* ---- Executing ----------------------------------------------------------- */
 
+/* Left free in a buffer of replies: every operation of a batch can have an
+ * error, whatever the others have used, and another one if its group cannot be
+ * written. */
+enum {
+    ERRORS_ROOM = 2 * BATCH_OPS_MAX * (RESP_ERROR_TEXT_MAX + RESP_HEAD_MAX)
+};
+
+_Static_assert(ERRORS_ROOM < BATCH_REPLIES_MAX / 2, "most is for replies");
+
 bool command_run(struct call *call, struct view *view, struct buffer *out)
 {
     uint32_t before = out->size;
-    assert(call->command->run != NULL);
+    assert(call->command->run != NULL && out->max > ERRORS_ROOM);
     call->view = view;
     call->reply = (struct resp_reply){.buffer = out, .version = call->version};
     call->command->run(call);
     view_release(view);
-    if (!call->reply.failed) {
+    uint32_t max = out->max - ERRORS_ROOM;
+    if (!call->reply.failed && out->size <= max) {
         return true;
     }
     out->size = before;
     call->reply.failed = false;
     resp_error(&call->reply,
-        "ERR the replies to this have more than %" PRIu32
-        " bytes: ask for less at a time",
-        out->max);
+        "ERR the replies to this, and to what came with it, have more than "
+        "%" PRIu32 " bytes: ask again, or for less at a time",
+        max);
     return false;
 }
 

@@ -119,7 +119,8 @@ static const struct buffer *buffer_of(
     return op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
 }
 
-/* The replies of a span if they stand one behind the other; NULL if not. */
+/* The replies of a span if they stand one behind the other; NULL if not, or if
+ * there was no memory for one. */
 static const uint8_t *find_run(
     const struct batch *batch, const struct span *span, size_t *size)
 {
@@ -127,7 +128,8 @@ static const uint8_t *find_run(
     const struct buffer *buffer = buffer_of(batch, &ops[0]);
     uint32_t end = ops[0].reply_at;
     for (uint32_t i = 0; i < span->count; i++) {
-        if (buffer_of(batch, &ops[i]) != buffer || ops[i].reply_at != end) {
+        if (buffer_of(batch, &ops[i]) != buffer || ops[i].reply_at != end ||
+            ops[i].reply_size == 0) {
             return NULL;
         }
         end += ops[i].reply_size;
@@ -136,6 +138,8 @@ static const uint8_t *find_run(
     return buffer->bytes + ops[0].reply_at;
 }
 
+/* False if a reply is missing, for want of memory: what follows it would be
+ * taken for it. */
 static bool gather(
     const struct bundle *bundle, const struct span *span, const char *busy)
 {
@@ -147,7 +151,8 @@ static bool gather(
         const struct op *op = &batch->ops[span->first + i];
         if (op->state == OP_COMMIT && busy != NULL) {
             resp_error(&refusal, "BUSY %s", busy);
-        } else if (!buffer_append(&worker->gathered,
+        } else if (op->reply_size == 0 ||
+                   !buffer_append(&worker->gathered,
                        buffer_of(batch, op)->bytes + op->reply_at,
                        op->reply_size)) {
             return false;
@@ -181,6 +186,7 @@ void reply_calls(
 void reply_gathered(struct worker *worker, struct conn *conn)
 {
     struct buffer *gathered = &worker->gathered;
+    conn->broken = conn->broken || gathered->size == 0;
     conn_send(conn, gathered->bytes, gathered->size);
     worker->turn_stats.bytes_sent += gathered->size;
     gathered->size = 0;
