@@ -65,6 +65,7 @@
     X(resp_limits)                                                             \
     X(resp_reply)                                                              \
     X(conn)                                                                    \
+    X(conn_resp)                                                               \
     X(conn_chains)                                                             \
     X(server)                                                                  \
     X(deadline)                                                                \
@@ -73,6 +74,8 @@
     X(server_late)                                                             \
     X(server_stop)                                                             \
     X(server_stall)                                                            \
+    X(transaction)                                                             \
+    X(server_resp)                                                             \
     X(server_threads)                                                          \
     X(linear)                                                                  \
     X(linear_random)                                                           \
