@@ -19,7 +19,6 @@
     X(stats)                                                                   \
     X(table)                                                                   \
     X(table_model)                                                             \
-    X(view)                                                                    \
     X(table_threads)                                                           \
     X(wal)                                                                     \
     X(wal_segments)                                                            \
@@ -27,6 +26,8 @@
     X(wal_files)                                                               \
     X(wal_salvage)                                                             \
     X(backup)                                                                  \
+    X(view)                                                                    \
+    X(view_visit)                                                              \
     X(storage)                                                                 \
     X(storage_files)                                                           \
     X(storage_lost)                                                            \
