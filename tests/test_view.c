@@ -87,7 +87,7 @@ static bool flush(struct fixture *fixture)
 
 static void begin_chain(struct fixture *fixture)
 {
-    view_chain_begin(&fixture->view);
+    view_chain_begin(&fixture->view, false);
     memcpy(fixture->before, fixture->now, sizeof fixture->now);
 }
 

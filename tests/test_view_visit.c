@@ -122,7 +122,7 @@ static void a_visit_sees_changes(void)
         check_visits(&viewed);
         change_some(&viewed, &random, 2000);
         check_visits(&viewed);
-        view_chain_begin(&viewed.view);
+        view_chain_begin(&viewed.view, false);
         uint8_t *expected = malloc(KEYS);
         REQUIRE(expected != NULL);
         memcpy(expected, viewed.expected, KEYS);

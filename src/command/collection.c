@@ -82,10 +82,11 @@ bool collection_put(struct view *view, const struct part *part)
 
 bool collection_drop(struct view *view, struct name name, unsigned kind)
 {
+    assert(((name.hash & TABLE_INNER) != 0) == kind_inner(kind));
     if (!view_remove(view, name)) {
         return false;
     }
-    view_log_drop(view, name, kind);
+    view_log_drop(view, name);
     return true;
 }
 

@@ -107,24 +107,18 @@ bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX])
 
 /* ---- Executing ----------------------------------------------------------- */
 
-/* Left free in a buffer of replies: every operation of a batch can have an
- * error, whatever the others have used, and another one if its group cannot be
- * written. */
-enum {
-    ERRORS_ROOM = 2 * BATCH_OPS_MAX * (RESP_ERROR_TEXT_MAX + RESP_HEAD_MAX)
-};
-
-_Static_assert(ERRORS_ROOM < BATCH_REPLIES_MAX / 2, "most is for replies");
+_Static_assert(
+    COMMAND_ERRORS_ROOM < BATCH_REPLIES_MAX / 2, "most is for replies");
 
 bool command_run(struct call *call, struct view *view, struct buffer *out)
 {
     uint32_t before = out->size;
-    assert(call->command->run != NULL && out->max > ERRORS_ROOM);
+    assert(call->command->run != NULL && out->max > COMMAND_ERRORS_ROOM);
     call->view = view;
     call->reply = (struct resp_reply){.buffer = out, .version = call->version};
     call->command->run(call);
     view_release(view);
-    uint32_t max = out->max - ERRORS_ROOM;
+    uint32_t max = out->max - COMMAND_ERRORS_ROOM;
     if (!call->reply.failed && out->size <= max) {
         return true;
     }

@@ -46,6 +46,14 @@ void command_key_why(const struct resp_arg *arg, char why[COMMAND_WHY_MAX]);
  * error reply in why. */
 bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX]);
 
+/* Left free in a buffer of replies: every operation of a batch can have an
+ * error, whatever the others have used, and another one if its group cannot be
+ * written. */
+enum {
+    COMMAND_ERRORS_ROOM =
+        2 * BATCH_OPS_MAX * (RESP_ERROR_TEXT_MAX + RESP_HEAD_MAX)
+};
+
 /* Executes it in view, its reply appended to out.  False if its changes must be
  * undone: the reply says why, unless view_full. */
 bool command_run(struct call *call, struct view *view, struct buffer *out);

@@ -70,7 +70,7 @@ static void replace_collection(struct view *view, const struct op *op,
 {
     bool alone = !view->overlay->in_chain;
     if (alone) {
-        view_chain_begin(view);
+        view_chain_begin(view, false);
     }
     bool done = remains_leave(view, head);
     if (message != NULL) {
@@ -81,7 +81,7 @@ static void replace_collection(struct view *view, const struct op *op,
     } else {
         done = done && view_remove(view, name_of(op));
         assert(done);
-        view_log_drop(view, name_of(op), head->kind);
+        view_log_drop(view, name_of(op));
     }
     if (alone) {
         view_chain_end(view);
@@ -251,7 +251,7 @@ static void shrink(
     bool alone = !view->overlay->in_chain;
     assert(op->number > 0 && op->number <= REMAINS_STEP);
     if (alone) {
-        view_chain_begin(view);
+        view_chain_begin(view, false);
     }
     bool over = remains_shrink(view, record, (uint32_t)op->number);
     if (alone) {

@@ -44,7 +44,7 @@ static void plan_chain(struct view *view, struct op *ops, uint32_t count)
         abort_others(ops, count, UINT32_MAX);
         return;
     }
-    view_chain_begin(view);
+    view_chain_begin(view, false);
     for (uint32_t i = 0; i < count; i++) {
         storage_apply(view, &ops[i]);
         if (ops[i].message->status != KV_SUCCESS) {
@@ -97,7 +97,7 @@ static bool plan_call(struct view *view, struct batch *batch, struct op *op)
     }
     bool fresh = view->overlay->frames == 0 &&
                  view->overlay->frames_max == GROUP_CHANGES_MAX;
-    view_chain_begin(view);
+    view_chain_begin(view, true);
     if (group_call(view, batch, op)) {
         view_chain_end(view);
         return true;
@@ -124,6 +124,9 @@ static uint32_t plan_op(struct view *view, struct batch *batch, uint32_t i)
         return plan_call(view, batch, op) ? 1 : 0;
     }
     uint32_t length = op->linked ? chain_length(batch, i) : 1;
+    if (op->state == OP_COMMIT) {
+        view_log_pending(view); /* this one is logged at once */
+    }
     if (op->linked) {
         if (view_room(view) < length * REQUEST_CHANGES &&
             length <= KV_CHAIN_MAX) {
@@ -139,7 +142,7 @@ static uint32_t plan_op(struct view *view, struct batch *batch, uint32_t i)
     return length;
 }
 
-void group_plan(struct view *view, struct position *from)
+static void plan_batches(struct view *view, struct position *from)
 {
     while (from->batch != NULL) {
         struct batch *batch = from->batch;
@@ -156,6 +159,12 @@ void group_plan(struct view *view, struct position *from)
         }
         *from = (struct position){batch->next, 0};
     }
+}
+
+void group_plan(struct view *view, struct position *from)
+{
+    plan_batches(view, from);
+    view_log_pending(view);
 }
 
 static void refuse_op(struct view *view, struct batch *batch, struct op *op,

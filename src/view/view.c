@@ -88,6 +88,8 @@ static struct change *make_change(
     change->record = NULL;
     change->chain = 0;
     change->in_table = in_table;
+    change->in_log = in_table;
+    change->pending = false;
     memcpy(change->key, name.key, KV_KEY_SIZE);
     overlay->added -= in_table ? 1 : 0;
     overlay->inner -= in_table ? inner_one(name.hash) : 0;
@@ -118,11 +120,16 @@ static inline void give_record(struct view *view, struct change *change)
     view->overlay->inner += inner_one(change->hash);
 }
 
-/* False if the group has no room for one more change. */
-static inline bool take_room(struct view *view)
+/* False if the group has no room for one more frame; a change that is pending
+ * needs no other one. */
+static inline bool take_room(struct view *view, const struct change *change)
 {
     struct overlay *overlay = view->overlay;
     assert(overlay->count <= overlay->frames);
+    if (change != NULL && change->pending) {
+        assert(overlay->deferred);
+        return true;
+    }
     if (overlay->frames == overlay->frames_max) {
         overlay->full = true;
         return false;
@@ -208,6 +215,16 @@ bool view_full(const struct view *view)
 
 /* ---- Changing ------------------------------------------------------------ */
 
+static inline void note_pending(struct view *view, struct change *change)
+{
+    struct overlay *overlay = view->overlay;
+    if (overlay->deferred && !change->pending) {
+        change->pending = true;
+        overlay->pending[overlay->pending_count++] =
+            (uint16_t)(change - overlay->changes);
+    }
+}
+
 struct record *view_edit(
     struct view *view, struct name name, const struct record *from)
 {
@@ -215,7 +232,7 @@ struct record *view_edit(
     struct change *change = find_change(view, name);
     bool in_table = change == NULL && find_in_table(view, name) != NULL;
     bool more = change == NULL ? !in_table : change->record == NULL;
-    if ((more && view_space(view) == 0) || !take_room(view)) {
+    if ((more && view_space(view) == 0) || !take_room(view, change)) {
         return NULL;
     }
     if (change == NULL) {
@@ -231,6 +248,7 @@ struct record *view_edit(
         *change->record = *from;
     }
     change->record->stamp = ++view->overlay->stamp;
+    note_pending(view, change);
     return change->record;
 }
 
@@ -238,16 +256,17 @@ bool view_remove(struct view *view, struct name name)
 {
     assert(view->overlay != NULL);
     struct change *change = find_change(view, name);
-    if (!take_room(view)) {
+    if (!take_room(view, change)) {
         return false;
     }
     if (change == NULL) {
-        make_change(view, name, true);
-        return true;
+        change = make_change(view, name, true);
+    } else {
+        remember(view, change, false);
+        note_order(view, change);
+        give_back(view, change);
     }
-    remember(view, change, false);
-    note_order(view, change);
-    give_back(view, change);
+    note_pending(view, change);
     return true;
 }
 
@@ -260,6 +279,8 @@ static void forget(struct view *view)
     }
     overlay->count = 0;
     overlay->undo_count = 0;
+    overlay->pending_count = 0;
+    overlay->pending_flush = false;
     overlay->added = 0;
     overlay->inner = 0;
     overlay->together = false;
@@ -282,11 +303,12 @@ bool view_flush(struct view *view)
     if (before) {
         overlay->full = true;
     }
-    if (before || !take_room(view)) {
+    if (before || !take_room(view, NULL)) {
         return false;
     }
     give_all_back(view);
     overlay->flushed = true;
+    overlay->pending_flush = overlay->deferred;
     overlay->flush_chain = overlay->chain;
     overlay->together = true;
     overlay->added = -(int64_t)table_records(view->table);
@@ -296,11 +318,14 @@ bool view_flush(struct view *view)
 
 /* ---- Chains -------------------------------------------------------------- */
 
-void view_chain_begin(struct view *view)
+void view_chain_begin(struct view *view, bool deferred)
 {
     struct overlay *overlay = view->overlay;
-    assert(!overlay->in_chain && !overlay->full);
+    bool pending = overlay->pending_count > 0 || overlay->pending_flush;
+    assert(!overlay->in_chain && !overlay->full && (deferred || !pending));
     overlay->in_chain = true;
+    overlay->deferred = deferred;
+    overlay->chain_pending = overlay->pending_count;
     overlay->undo_count = 0;
     overlay->chain++;
     overlay->chain_count = overlay->count;
@@ -313,6 +338,7 @@ void view_chain_end(struct view *view)
     struct overlay *overlay = view->overlay;
     assert(overlay->in_chain && !overlay->full);
     overlay->in_chain = false;
+    overlay->deferred = false;
     overlay->together = overlay->together || overlay->undo_count > 1;
     if (view->wal != NULL && wal_next_lsn(view->wal) > overlay->chain_lsn) {
         wal_close_chain(view->wal);
@@ -349,7 +375,12 @@ void view_chain_abort(struct view *view)
     struct overlay *overlay = view->overlay;
     assert(overlay->in_chain);
     overlay->in_chain = false;
+    overlay->deferred = false;
     overlay->full = false;
+    while (overlay->pending_count > overlay->chain_pending) {
+        uint16_t number = overlay->pending[--overlay->pending_count];
+        overlay->changes[number].pending = false;
+    }
     if (overlay->flushed && overlay->flush_chain == overlay->chain) {
         give_all_back(view);
     }

@@ -7,6 +7,11 @@
  * room for so many frames and no more: each change counts as one when it is
  * made, and what finds no room is undone and goes to the next group.
  *
+ * What a chain of requests does is logged as it is done.  What a deferred chain
+ * does is logged later, with that of others: each record once, as it is when
+ * view_log_pending is called, which must be before anything is logged at once.
+ * So a record that many commands of a group change is in the log once.
+ *
  * Two more views change nothing: a shared one reads the table under the
  * bucket's mutex, from any thread; a still one is for whoever has the commit
  * lock while nothing is planned, and sees all records at one instant.
@@ -33,6 +38,8 @@ struct change {
     struct record *record; /* as it will be; NULL: removed */
     uint32_t chain;        /* the last that has noted how it was before */
     bool in_table;         /* the table has a record with this name */
+    bool in_log;           /* there is one by what is logged so far */
+    bool pending;          /* how it is now is to be logged */
     uint16_t place;        /* where the index has it */
     uint8_t key[KV_KEY_SIZE];
 };
@@ -56,14 +63,19 @@ struct overlay {
     bool full;    /* something found no room: the chain is to be undone */
     bool flushed; /* the table is to be emptied before the changes */
     bool in_chain;
-    bool together;                   /* readers must see all changes at once */
-    uint32_t chain;                  /* number of the one that has begun last */
-    uint32_t flush_chain;            /* of the one that flushed */
-    uint32_t chain_count;            /* changes when the chain began */
-    uint32_t chain_frames;           /* frames then */
-    uint64_t chain_lsn;              /* of the next frame then */
-    uint64_t stamp;                  /* of the last change */
-    uint16_t index[VIEW_INDEX_SIZE]; /* by hash: number of a change + 1 */
+    bool deferred;          /* what the chain does is logged later */
+    bool pending_flush;     /* that all records are gone is to be logged */
+    bool together;          /* readers must see all changes at once */
+    uint32_t chain;         /* number of the one that has begun last */
+    uint32_t flush_chain;   /* of the one that flushed */
+    uint32_t chain_count;   /* changes when the chain began */
+    uint32_t chain_frames;  /* frames then */
+    uint32_t chain_pending; /* pending_count then */
+    uint32_t pending_count;
+    uint64_t chain_lsn;                 /* of the next frame then */
+    uint64_t stamp;                     /* of the last change */
+    uint16_t index[VIEW_INDEX_SIZE];    /* by hash: number of a change + 1 */
+    uint16_t pending[VIEW_CHANGES_MAX]; /* numbers of changes */
     struct change changes[VIEW_CHANGES_MAX];
     struct undo undo[VIEW_CHANGES_MAX];
 };
@@ -120,13 +132,15 @@ bool view_remove(struct view *view, struct name name);
 /* Removes all records.  False if the group is: it must be this chain's. */
 bool view_flush(struct view *view);
 
-/* Logs what has been done: message as a request of that verb; the record as it
- * is now; that it is gone; that all are. */
+/* Logs what has been done, but in a deferred chain: message as a request of
+ * that verb; the record as it is now; that it is gone; that all are. */
 void view_log(struct view *view, const kv_message_t *message, uint8_t verb,
     int64_t number);
 void view_log_record(struct view *view, const struct record *record);
-void view_log_drop(struct view *view, struct name name, unsigned kind);
+void view_log_drop(struct view *view, struct name name);
 void view_log_flush(struct view *view);
+/* Logs, in one chain, what deferred chains have done. */
+void view_log_pending(struct view *view);
 
 /* Records after publish; how many of them are inner; how many more there may
  * be. */
@@ -149,7 +163,7 @@ void view_visit(struct view *view, uint64_t *position,
  * abandoned. */
 void view_begin(struct view *view, uint32_t frames);
 
-void view_chain_begin(struct view *view);
+void view_chain_begin(struct view *view, bool deferred);
 void view_chain_end(struct view *view);
 /* Undoes what was changed and logged since view_chain_begin. */
 void view_chain_abort(struct view *view);
