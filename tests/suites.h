@@ -8,6 +8,7 @@
     X(error)                                                                   \
     X(batch)                                                                   \
     X(crc32c)                                                                  \
+    X(random)                                                                  \
     X(siphash)                                                                 \
     X(clock)                                                                   \
     X(diag)                                                                    \
