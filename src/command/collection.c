@@ -1,16 +1,17 @@
 #include "command/collection.h"
 
+#include "command/copy.h"
 #include "command/lists.h"
 #include "command/sets.h"
 
 #include <assert.h>
 
 static const struct collection_kind kinds[] = {
-    {KIND_LIST, list_shed},
-    {KIND_SET, set_shed},
+    {KIND_LIST, list_shed, copy_list_parts, copy_list},
+    {KIND_SET, set_shed, copy_set_parts, copy_set},
 };
 
-static const struct collection_kind *find(unsigned kind)
+const struct collection_kind *collection_kind(unsigned kind)
 {
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         if (kinds[i].kind == kind) {
@@ -114,7 +115,7 @@ bool remains_leave(struct view *view, const struct record *record)
     uint8_t bytes[KV_KEY_SIZE];
     collection_read(record, &head);
     assert(head.count > 0 && head.kind == record->kind);
-    if (!find(head.kind)->shed(view, &head)) {
+    if (!collection_kind(head.kind)->shed(view, &head)) {
         return false;
     }
     if (head.count == 0) {
@@ -133,7 +134,7 @@ bool remains_shrink(
     struct name name = {record->hash, bytes};
     memcpy(bytes, record->key, sizeof bytes);
     collection_read(record, &head);
-    const struct collection_kind *collection = find(head.kind);
+    const struct collection_kind *collection = collection_kind(head.kind);
     for (uint32_t i = 0; i < steps && head.count > 0; i++) {
         if (view_room(view) < REMAINS_CHANGES) {
             break;

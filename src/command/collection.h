@@ -47,7 +47,14 @@ struct collection_kind {
      * counts down in *head, which is not stored.  False if the group is
      * full. */
     bool (*shed)(struct view *view, struct collection *head);
+    /* How many inner records it has, and copying them: see copy.h. */
+    uint64_t (*parts)(const struct collection *head);
+    void (*copy)(struct view *view, const struct collection *from,
+        struct collection *to);
 };
+
+/* The row of a kind that there is. */
+const struct collection_kind *collection_kind(unsigned kind);
 
 /* A head without members, with an owner of its own. */
 void collection_begin(

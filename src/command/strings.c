@@ -1,8 +1,24 @@
 #include "command/strings.h"
 
+#include "command/collection.h"
+#include "command/command.h"
+
 #include <inttypes.h>
 
-static void reply_value(struct call *call, const struct record *record)
+/* ---- One string ---------------------------------------------------------- */
+
+bool strings_find(
+    struct call *call, struct key *key, const struct record **record)
+{
+    bool wrong;
+    if (!call_key(call, 1, key)) {
+        return false;
+    }
+    *record = call_find_kind(call, key, KIND_STRING, &wrong);
+    return !wrong;
+}
+
+void strings_reply(struct call *call, const struct record *record)
 {
     if (record != NULL) {
         resp_bulk(&call->reply, record->value, record->value_len);
@@ -11,69 +27,88 @@ static void reply_value(struct call *call, const struct record *record)
     }
 }
 
+bool strings_put(
+    struct call *call, const struct key *key, const struct string *string)
+{
+    if (string->expire_ms == 0 || string->expire_ms > call->view->now_ms) {
+        return call_put(call, key, string);
+    }
+    return view_find_any(call->view, key_name(key)) == NULL ||
+           call_remove(call, key);
+}
+
+bool strings_size(struct call *call, uint64_t size)
+{
+    if (size <= KV_VALUE_MAX) {
+        return true;
+    }
+    resp_error(&call->reply,
+        "ERR the value would have %" PRIu64 " bytes; a value has at most %d",
+        size, KV_VALUE_MAX);
+    return false;
+}
+
 void strings_get(struct call *call)
 {
     struct key key;
-    bool wrong;
-    if (!call_key(call, 1, &key)) {
-        return;
-    }
-    const struct record *record =
-        call_find_kind(call, &key, KIND_STRING, &wrong);
-    if (!wrong) {
-        reply_value(call, record);
+    const struct record *record;
+    if (strings_find(call, &key, &record)) {
+        strings_reply(call, record);
     }
 }
 
-void strings_set(struct call *call)
+void strings_getdel(struct call *call)
 {
     struct key key;
-    const struct string string = {
-        .bytes = call->args[2].bytes, .size = call->args[2].size};
-    if (call_key(call, 1, &key) && call_put(call, &key, &string)) {
-        resp_simple(&call->reply, "OK");
+    const struct record *record;
+    if (!strings_find(call, &key, &record)) {
+        return;
+    }
+    strings_reply(call, record);
+    if (record != NULL) {
+        (void)call_remove(call, &key); /* false: all is undone */
     }
 }
 
-/* Adds to the number that a record holds; the record keeps its expiry. */
-static void add(struct call *call, int64_t delta)
+static struct string string_of(const struct resp_arg *arg)
+{
+    return (struct string){.bytes = arg->bytes, .size = arg->size};
+}
+
+void strings_getset(struct call *call)
 {
     struct key key;
-    bool wrong;
-    bool overflow;
-    int64_t number = 0;
-    if (!call_key(call, 1, &key)) {
+    const struct record *record;
+    struct record old;
+    if (!strings_find(call, &key, &record)) {
         return;
     }
-    const struct record *record =
-        call_find_kind(call, &key, KIND_STRING, &wrong);
-    if (wrong) {
-        return;
+    if (record != NULL) {
+        old = *record;
     }
-    if (record != NULL &&
-        !decimal_parse(record->value, record->value_len, &number, &overflow)) {
-        call_not_integer(call);
-        return;
-    }
-    if (__builtin_add_overflow(number, delta, &number)) {
-        resp_error(&call->reply, "ERR increment or decrement would overflow");
-        return;
-    }
-    uint8_t text[DECIMAL_MAX];
-    const struct string string = {
-        .bytes = text,
-        .size = decimal_format(number, text),
-        .expire_ms = record != NULL ? record->expire_ms : 0,
-    };
+    const struct string string = string_of(&call->args[2]);
     if (call_put(call, &key, &string)) {
-        resp_number(&call->reply, number);
+        strings_reply(call, record != NULL ? &old : NULL);
     }
 }
 
-void strings_incr(struct call *call)
+void strings_setnx(struct call *call)
 {
-    add(call, 1);
+    struct key key;
+    if (!call_key(call, 1, &key)) {
+        return;
+    }
+    if (call_find(call, &key) != NULL) {
+        resp_number(&call->reply, 0);
+        return;
+    }
+    const struct string string = string_of(&call->args[2]);
+    if (call_put(call, &key, &string)) {
+        resp_number(&call->reply, 1);
+    }
 }
+
+/* ---- Several ------------------------------------------------------------- */
 
 void strings_mget(struct call *call)
 {
@@ -85,6 +120,76 @@ void strings_mget(struct call *call)
         }
         const struct record *record = call_find(call, &key);
         bool value = record != NULL && record->kind == KIND_STRING;
-        reply_value(call, value ? record : NULL);
+        strings_reply(call, value ? record : NULL);
+    }
+}
+
+/* What setting all keys takes.  A new key that occurs twice counts twice: near
+ * the capacity that is refused, though it would fit. */
+struct need {
+    uint64_t records;
+    uint64_t changes;
+    bool live; /* one of them is there */
+};
+
+static bool count_need(struct call *call, struct need *need)
+{
+    *need = (struct need){0};
+    for (uint32_t i = 1; i < call->count; i += 2) {
+        struct key key;
+        if (!call_key(call, i, &key)) {
+            return false;
+        }
+        const struct record *record = view_find_any(call->view, key_name(&key));
+        bool simple = record == NULL || record->kind == KIND_STRING;
+        need->records += record == NULL ? 1 : 0;
+        need->changes += simple ? 1 : 1 + REMAINS_CHANGES;
+        need->live = need->live || (record != NULL && !record_expired(record,
+                                                          call->view->now_ms));
+    }
+    return true;
+}
+
+static bool set_all(struct call *call)
+{
+    for (uint32_t i = 1; i < call->count; i += 2) {
+        struct key key;
+        const struct string string = string_of(&call->args[i + 1]);
+        if (!call_key(call, i, &key) || !call_put(call, &key, &string)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool in_pairs(struct call *call)
+{
+    if (call->count % 2 != 0) {
+        return true;
+    }
+    resp_error(&call->reply, "ERR wrong number of arguments for '%s' command",
+        call->command->name);
+    return false;
+}
+
+void strings_mset(struct call *call)
+{
+    struct need need;
+    if (in_pairs(call) && count_need(call, &need) &&
+        call_fits(call, need.records, need.changes) && set_all(call)) {
+        resp_simple(&call->reply, "OK");
+    }
+}
+
+void strings_msetnx(struct call *call)
+{
+    struct need need;
+    if (!in_pairs(call) || !count_need(call, &need)) {
+        return;
+    }
+    if (need.live) {
+        resp_number(&call->reply, 0);
+    } else if (call_fits(call, need.records, need.changes) && set_all(call)) {
+        resp_number(&call->reply, 1);
     }
 }
