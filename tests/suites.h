@@ -39,6 +39,10 @@
     X(storage_threads)                                                         \
     X(snapshot)                                                                \
     X(store)                                                                   \
+    X(strings_set)                                                             \
+    X(strings_part)                                                            \
+    X(keys)                                                                    \
+    X(keys_walk)                                                               \
     X(strings)                                                                 \
     X(lists)                                                                   \
     X(lists_limits)                                                            \
