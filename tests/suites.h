@@ -41,6 +41,7 @@
     X(store)                                                                   \
     X(strings_set)                                                             \
     X(strings_part)                                                            \
+    X(strings_model)                                                           \
     X(keys)                                                                    \
     X(keys_walk)                                                               \
     X(strings)                                                                 \
