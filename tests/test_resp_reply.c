@@ -192,6 +192,36 @@ static void sizes_beyond_all_bounds_fail(void)
     buffer_free(&replies.buffer);
 }
 
+static void the_number_of_elements_may_come_last(void)
+{
+    struct replies replies;
+    struct resp_reply *reply = begin(&replies, 3);
+    resp_simple(reply, "before");
+    uint32_t at = replies.buffer.size;
+    resp_number(reply, 1);
+    resp_number(reply, 2);
+    resp_array_at(reply, at, 2);
+    resp_set_at(reply, replies.buffer.size, 0);
+    at = replies.buffer.size;
+    resp_bulk_text(reply, "a");
+    resp_set_at(reply, at, 12);
+    check_written(
+        &replies, "+before\r\n*2\r\n:1\r\n:2\r\n~0\r\n~12\r\n$1\r\na\r\n");
+}
+
+static void the_number_that_comes_last_may_not_fit(void)
+{
+    struct replies replies;
+    struct resp_reply *reply = begin(&replies, 2);
+    while (!reply->failed) {
+        resp_number(reply, 1);
+    }
+    resp_set_at(reply, 0, 12);
+    CHECK(reply->failed);
+    CHECK(replies.buffer.bytes[0] == ':');
+    buffer_free(&replies.buffer);
+}
+
 const struct test_case test_resp_reply[] = {
     TEST_CASE(both_versions_have_these),
     TEST_CASE(bulks_hold_any_bytes),
@@ -201,5 +231,7 @@ const struct test_case test_resp_reply[] = {
     TEST_CASE(long_errors_are_cut),
     TEST_CASE(a_reply_that_does_not_fit_fails),
     TEST_CASE(sizes_beyond_all_bounds_fail),
+    TEST_CASE(the_number_of_elements_may_come_last),
+    TEST_CASE(the_number_that_comes_last_may_not_fit),
     TEST_END,
 };

@@ -170,6 +170,35 @@ void resp_set(struct resp_reply *reply, size_t count)
     head(reply, reply->version >= 3 ? '~' : '*', (int64_t)count);
 }
 
+/* Moves what was written last, from last on, to the place at. */
+static void move_to(struct resp_reply *reply, uint32_t at, uint32_t last)
+{
+    uint8_t announced[RESP_HEAD_MAX];
+    if (reply->failed) {
+        return;
+    }
+    uint8_t *bytes = reply->buffer->bytes;
+    size_t size = reply->buffer->size - last;
+    assert(at <= last && size <= sizeof announced);
+    memcpy(announced, bytes + last, size);
+    memmove(bytes + at + size, bytes + at, last - at);
+    memcpy(bytes + at, announced, size);
+}
+
+void resp_array_at(struct resp_reply *reply, uint32_t at, size_t count)
+{
+    uint32_t last = reply->buffer->size;
+    resp_array(reply, count);
+    move_to(reply, at, last);
+}
+
+void resp_set_at(struct resp_reply *reply, uint32_t at, size_t count)
+{
+    uint32_t last = reply->buffer->size;
+    resp_set(reply, count);
+    move_to(reply, at, last);
+}
+
 void resp_boolean(struct resp_reply *reply, bool value)
 {
     if (reply->version >= 3) {

@@ -51,6 +51,11 @@ void resp_map(struct resp_reply *reply, size_t pairs);
 /* *n, or ~n */
 void resp_set(struct resp_reply *reply, size_t count);
 
+/* Announces, as array or set of so many elements, what has been written since
+ * the buffer had size at: for whoever knows the number afterwards only. */
+void resp_array_at(struct resp_reply *reply, uint32_t at, size_t count);
+void resp_set_at(struct resp_reply *reply, uint32_t at, size_t count);
+
 /* :1 and :0, or #t and #f */
 void resp_boolean(struct resp_reply *reply, bool value);
 /* The number with up to 17 digits, inf, -inf or nan: a bulk, or ,1.5 */
