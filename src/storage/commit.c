@@ -334,6 +334,18 @@ void storage_call(
     unlock(&storage->commit);
 }
 
+/* A call that found no single instant in a shared view waits for a still
+ * one. */
+static void read_call(struct view *view, struct batch *batch, struct op *op)
+{
+    (void)group_call(view, batch, op);
+    if (view->moved) {
+        view->moved = false;
+        batch->replies.size = op->reply_at;
+        op->state = OP_STILL;
+    }
+}
+
 void storage_read(struct storage *storage, struct batch *batch)
 {
     assert(batch->count <= BATCH_OPS_MAX);
@@ -349,7 +361,7 @@ void storage_read(struct storage *storage, struct batch *batch)
         struct op *op = &batch->ops[i];
         group_prefetch(storage->table, batch, i + AHEAD, OP_READ);
         if (op->state == OP_READ && op->verb == VERB_CALL) {
-            (void)group_call(&view, batch, op);
+            read_call(&view, batch, op);
         } else if (op->state == OP_READ) {
             storage_apply(&view, op);
         } else if (op->state == OP_COMMIT) {

@@ -87,6 +87,8 @@ struct view {
     int64_t now_ms;
     const char *refusal; /* why writes are refused; NULL: they are not */
     bool still;          /* without overlay: the commit lock is held */
+    bool moved; /* of a shared view: what was read in several records may be of
+                   several instants; the call is executed again, still */
     struct bucket *held; /* while a record of a shared view is looked at */
     uint64_t records;    /* of a shared view: what there are */
     uint64_t inner;      /* of these */
