@@ -44,6 +44,11 @@
     X(strings_model)                                                           \
     X(keys)                                                                    \
     X(keys_walk)                                                               \
+    X(set)                                                                     \
+    X(sets)                                                                    \
+    X(sets_limits)                                                             \
+    X(sets_model)                                                              \
+    X(sets_threads)                                                            \
     X(strings)                                                                 \
     X(lists)                                                                   \
     X(lists_limits)                                                            \
