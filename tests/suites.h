@@ -43,6 +43,7 @@
     X(strings_part)                                                            \
     X(strings_model)                                                           \
     X(keys)                                                                    \
+    X(keys_collections)                                                        \
     X(keys_walk)                                                               \
     X(set)                                                                     \
     X(sets)                                                                    \
