@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-enum { CAPACITY = 1000, ROOM = 1000, ARGS_MAX = 8, REPLY_MAX = 4096 };
+enum { CAPACITY = 1000, ROOM = 1000, ARGS_MAX = 8 };
 
 struct world {
     struct view view;
@@ -16,7 +16,7 @@ struct world {
 static void world_open(struct world *world)
 {
     static const uint8_t secret[SIPHASH_SECRET_SIZE] = {1};
-    *world = (struct world){.out.max = REPLY_MAX};
+    *world = (struct world){.out.max = BATCH_REPLIES_MAX};
     CHECK_OK(
         table_create(&world->view.table, CAPACITY, VIEW_CHANGES_MAX, secret));
     world->view.overlay = calloc(1, sizeof *world->view.overlay);
@@ -48,7 +48,7 @@ static uint32_t run(struct world *world, char *line, const char *expected)
     REQUIRE(command_prepare(&call, why));
     call.hash = view_name(&world->view, call.key).hash;
     world->out.size = 0;
-    view_chain_begin(&world->view);
+    view_chain_begin(&world->view, true);
     CHECK(command_run(&call, &world->view, &world->out));
     view_chain_end(&world->view);
     CHECK_BYTES(world->out.bytes, expected, strlen(expected));
@@ -70,7 +70,7 @@ static void plant(struct world *world)
     set_hash(&set, &member, hash);
     const struct record *record = set_find(&set, hash);
     REQUIRE(record != NULL && set_same(record, &member));
-    view_chain_begin(&world->view);
+    view_chain_begin(&world->view, true);
     struct record *changed = view_edit(
         &world->view, (struct name){record->hash, record->key}, record);
     REQUIRE(changed != NULL);

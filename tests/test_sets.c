@@ -116,8 +116,8 @@ static void members_are_drawn(void)
             "-ERR value is out of range, value must between "
             "-9223372036854775807 and 9223372036854775807"},
         {"SRANDMEMBER s -9223372036854775807",
-            "-ERR the replies to this have more than 16777216 bytes: ask for "
-            "less at a time"},
+            "-ERR the replies to this, and to what came with it, have more "
+            "than 16229376 bytes: ask again, or for less at a time"},
         {"SRANDMEMBER s 9223372036854775807", "*1 $1 a"},
         {"SPOP s 0", "*0"},
         {"SPOP s -1", NOT_POSITIVE},
