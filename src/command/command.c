@@ -65,12 +65,12 @@ static bool is_key(const struct command *command, uint32_t i, uint32_t count)
 static bool check_sizes(struct call *call, char why[COMMAND_WHY_MAX])
 {
     const struct command *command = call->command;
-    uint8_t unused[KV_KEY_SIZE];
     for (uint32_t i = 1; i < call->count; i++) {
         const struct resp_arg *arg = &call->args[i];
         if (is_key(command, i, call->count)) {
+            uint8_t other[KV_KEY_SIZE] = {0};
             bool first = (int)i == command->first;
-            if (!command_key(arg, first ? call->key : unused)) {
+            if (!command_key(arg, first ? call->key : other)) {
                 command_key_why(arg, why);
                 return false;
             }

@@ -172,7 +172,11 @@ void session_select(struct call *call)
     bool overflow;
     if (!decimal_parse(
             call->args[1].bytes, call->args[1].size, &number, &overflow)) {
-        resp_error(&call->reply, "ERR invalid DB index");
+        call_not_integer(call);
+    } else if (number < INT32_MIN || number > INT32_MAX) {
+        resp_error(&call->reply,
+            "ERR value is out of range, value must between %d and %d",
+            INT32_MIN, INT32_MAX);
     } else if (number != 0) {
         resp_error(&call->reply, "ERR DB index is out of range");
     } else {

@@ -297,7 +297,9 @@ static bool read_options(struct call *call, struct scan *scan)
             }
             scan->count = u64_min((uint64_t)count, SCAN_COUNT_MAX);
         } else if (more && call_is(call, i, "match")) {
-            scan->pattern = &call->args[i + 1];
+            const struct resp_arg *pattern = &call->args[i + 1];
+            bool any = pattern->size == 1 && pattern->bytes[0] == '*';
+            scan->pattern = any ? NULL : pattern;
         } else {
             call_syntax(call);
             return false;

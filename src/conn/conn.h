@@ -106,6 +106,7 @@ struct conn_intake {
     size_t used;      /* bytes that became operations, or were dropped */
     uint32_t refused; /* operations in state OP_REFUSED */
     bool commits;     /* there are some in state OP_COMMIT */
+    bool still;       /* in state OP_STILL */
     bool finished;    /* a request has ended, so what is left began just now */
     bool lone;        /* batch->ops[batch->count], uncounted, is to be executed
                          alone; used covers it */

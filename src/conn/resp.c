@@ -118,8 +118,11 @@ static void add_call(struct conn *conn, const struct call *prepared,
     *op = (struct op){
         .call = call, .verb = VERB_CALL, .state = (uint8_t)state_of(call)};
     intake->commits = intake->commits || op->state == OP_COMMIT;
+    intake->still = intake->still || op->state == OP_STILL;
     if (intake->commits) {
         op->state = OP_COMMIT;
+    } else if (intake->still) {
+        op->state = OP_STILL; /* it must not see an older state */
     }
     intake->finished = true;
 }

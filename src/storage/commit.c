@@ -334,14 +334,15 @@ void storage_call(
     unlock(&storage->commit);
 }
 
-/* A call that found no single instant in a shared view waits for a still
- * one. */
+/* A call that found no single instant in a shared view waits for a still one,
+ * and so do those behind it, which must not see an older state. */
 static void read_call(struct view *view, struct batch *batch, struct op *op)
 {
-    (void)group_call(view, batch, op);
+    if (!view->moved) {
+        (void)group_call(view, batch, op);
+    }
     if (view->moved) {
-        view->moved = false;
-        batch->replies.size = op->reply_at;
+        batch->replies.size -= op->reply_size;
         op->state = OP_STILL;
     }
 }
