@@ -1,6 +1,7 @@
 #include "talked.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,7 +13,9 @@ enum { PART = 32 * 1024 };
 static void open_store(struct talked *talked)
 {
     char why[STORAGE_WHY_MAX];
-    CHECK_OK(storage_open(&talked->storage, &talked->options, why));
+    if (!CHECK_OK(storage_open(&talked->storage, &talked->options, why))) {
+        printf("    %s\n", why);
+    }
     REQUIRE(talked->storage != NULL);
 }
 

@@ -1,0 +1,328 @@
+/* Commands in groups: what does not fit goes to the next one, as a whole; what
+ * cannot be written is not there; what was half written is not there either. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "disk.h"
+#include "frame.h"
+#include "storage/group.h"
+#include "storage/state.h"
+#include "talked.h"
+#include "wire.h"
+
+enum { KEYS = 6000, CAPACITY = 20000 };
+
+static void fill(struct talked *talked, int keys)
+{
+    struct buffer requests = {.max = 1 << 20};
+    char text[64];
+    for (int i = 0; i < keys; i++) {
+        (void)snprintf(text, sizeof text, "SET k%d %d\r\n", i, i);
+        CHECK(buffer_append(&requests, text, strlen(text)));
+    }
+    talk_bytes(talked, &talked->talkers[0], requests.bytes, requests.size);
+    talked->talkers[0].replies.size = 0;
+    buffer_free(&requests);
+}
+
+/* Appends a DEL of count keys. */
+static void add_del(struct buffer *requests, int first, int count)
+{
+    char text[32];
+    CHECK(buffer_append(requests, "DEL", 3));
+    for (int i = first; i < first + count; i++) {
+        (void)snprintf(text, sizeof text, " k%d", i);
+        CHECK(buffer_append(requests, text, strlen(text)));
+    }
+    CHECK(buffer_append(requests, "\r\n", 2));
+}
+
+/* A transaction that removes count keys, a thousand with each command, and sets
+ * another one. */
+static void add_removal(struct buffer *requests, int first, int count)
+{
+    char text[64];
+    CHECK(buffer_append(requests, "MULTI\r\n", 7));
+    for (int i = 0; i < count; i += 1000) {
+        add_del(requests, first + i, count - i < 1000 ? count - i : 1000);
+    }
+    (void)snprintf(text, sizeof text, "SET removed%d 1\r\nEXEC\r\n", first);
+    CHECK(buffer_append(requests, text, strlen(text)));
+}
+
+static void say(struct talker *talker, struct buffer *requests)
+{
+    talked_send(talker, requests->bytes, requests->size);
+    requests->size = 0;
+}
+
+static void run(struct talked *talked)
+{
+    while (talked_turn(talked)) {
+    }
+}
+
+static void set_up(struct talked *talked, const char *directory)
+{
+    talked_open(talked, directory, CAPACITY);
+    for (int i = 0; i < 3; i++) {
+        (void)talked_dial(talked);
+    }
+    fill(talked, KEYS);
+}
+
+/* ---- Room ---------------------------------------------------------------- */
+
+static void what_is_too_much_for_a_group_changes_nothing(void)
+{
+    struct talked talked;
+    struct buffer requests = {.max = 1 << 20};
+    set_up(&talked, NULL);
+    add_removal(&requests, 0, GROUP_CHANGES_MAX);
+    say(&talked.talkers[0], &requests);
+    run(&talked);
+    const char *replies = talked_replies(&talked, &talked.talkers[0]);
+    CHECK(strstr(replies,
+              "-ERR this changes more than 4095 records, which is the most "
+              "that can take effect at once: do it in parts") != NULL);
+    CHECK_TEXT(talk(&talked, &talked.talkers[0],
+                   "DBSIZE\r\nEXISTS removed0 k0 k4094\r\n"),
+        ":6000 :2");
+    /* As much as there is room for. */
+    add_removal(&requests, 0, GROUP_CHANGES_MAX - 5);
+    say(&talked.talkers[0], &requests);
+    run(&talked);
+    replies = talked_replies(&talked, &talked.talkers[0]);
+    CHECK(strstr(replies, "*6 :1000 :1000 :1000 :1000 :90 +OK") != NULL);
+    CHECK_TEXT(talk(&talked, &talked.talkers[0], "DBSIZE\r\n"), ":1911");
+    buffer_free(&requests);
+    talked_close(&talked);
+}
+
+/* Three connections in one batch, each with more than shares a group with
+ * another one, and native requests and a chain between them. */
+static void what_finds_no_room_goes_to_the_next_group(void)
+{
+    struct talked talked;
+    struct test_directory directory;
+    struct buffer requests = {.max = 1 << 20};
+    CHECK(test_directory_make(&directory));
+    set_up(&talked, directory.path);
+    for (int i = 0; i < 3; i++) {
+        add_removal(&requests, 2000 * i, 1990);
+        say(&talked.talkers[i], &requests);
+    }
+    run(&talked);
+    for (int i = 0; i < 3; i++) {
+        const char *replies = talked_replies(&talked, &talked.talkers[i]);
+        CHECK(strstr(replies, "*3 :1000 :990 +OK") != NULL);
+    }
+    for (int opened = 0; opened < 3; opened++) {
+        CHECK_TEXT(talk(&talked, &talked.talkers[0],
+                       "DBSIZE\r\nEXISTS k0 k1989 k1990 removed0 removed2000 "
+                       "removed4000\r\n"),
+            ":33 :4");
+        talked_reopen(&talked, opened == 1);
+    }
+    buffer_free(&requests);
+    talked_close(&talked);
+    CHECK(test_directory_remove(&directory));
+}
+
+/* A flush finds what others have changed in its group, and waits for the next
+ * one; undone there, it takes nothing of theirs with it. */
+static void a_flush_has_a_group_of_its_own(void)
+{
+    struct talked talked;
+    struct test_directory directory;
+    struct buffer requests = {.max = 1 << 20};
+    CHECK(test_directory_make(&directory));
+    set_up(&talked, directory.path);
+    static const char first[] = "SET k0 first\r\nSET k1 first\r\n";
+    talked_send(&talked.talkers[0], first, strlen(first));
+    static const char begin[] =
+        "MULTI\r\nSET k0 second\r\nSET k1 second\r\nFLUSHALL\r\nSET k2 1\r\n";
+    CHECK(buffer_append(&requests, begin, strlen(begin)));
+    for (int i = 0; i < 5; i++) {
+        CHECK(buffer_append(&requests, "RPUSH list", 10));
+        for (int element = 0; element < 1000; element++) {
+            CHECK(buffer_append(&requests, " e", 2));
+        }
+        CHECK(buffer_append(&requests, "\r\n", 2));
+    }
+    CHECK(buffer_append(&requests, "EXEC\r\n", 6));
+    say(&talked.talkers[1], &requests);
+    run(&talked);
+    const char *replies = talked_replies(&talked, &talked.talkers[1]);
+    CHECK(strstr(replies, "-ERR this changes more than 4095") != NULL);
+    for (int opened = 0; opened < 2; opened++) {
+        CHECK_TEXT(
+            talk(&talked, &talked.talkers[2], "DBSIZE\r\nMGET k0 k1 k2\r\n"),
+            ":6000 *3 $5 first $5 first $1 2");
+        talked_reopen(&talked, false);
+    }
+    static const char flushes[] = "MULTI\r\nSET k0 3\r\nFLUSHALL\r\n"
+                                  "SET k1 3\r\nFLUSHALL\r\nSET k2 3\r\n"
+                                  "DBSIZE\r\nEXEC\r\n";
+    talked_send(&talked.talkers[0], first, strlen(first));
+    talked_send(&talked.talkers[1], flushes, strlen(flushes));
+    talked_send(&talked.talkers[2], first, strlen(first));
+    run(&talked);
+    CHECK_TEXT(talked_replies(&talked, &talked.talkers[1]),
+        "+OK +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED *6 +OK +OK +OK "
+        "+OK +OK :1");
+    for (int opened = 0; opened < 3; opened++) {
+        CHECK_TEXT(
+            talk(&talked, &talked.talkers[2], "DBSIZE\r\nMGET k0 k1 k2\r\n") +
+                (opened == 0 ? strlen("+OK +OK ") : 0),
+            ":3 *3 $5 first $5 first $1 3");
+        talked_reopen(&talked, opened == 0);
+    }
+    buffer_free(&requests);
+    talked_close(&talked);
+    CHECK(test_directory_remove(&directory));
+}
+
+/* ---- Writes that fail ---------------------------------------------------- */
+
+static uint64_t lsn_of(const struct talked *talked)
+{
+    return wal_next_lsn(talked->storage->wal) - 1;
+}
+
+/* The log cannot be written past this frame. */
+static void limit_log(uint64_t lsn)
+{
+    struct rlimit limit;
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = lsn == 0 ? limit.rlim_max : DISK_PAGE + lsn * FRAME_SIZE;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What was written cannot be wiped either. */
+#define UNSURE                                                                 \
+    "-ERR the log cannot be written: File too large; a restart may bring "     \
+    "this "                                                                    \
+    "write back"
+
+/* Of several groups of one batch the second cannot be written: the first is
+ * there, the second and what came with it is not, and says so. */
+static void a_group_that_cannot_be_written_is_not_there(void)
+{
+    struct talked talked;
+    struct test_directory directory;
+    struct buffer requests = {.max = 1 << 20};
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    CHECK(test_directory_make(&directory));
+    set_up(&talked, directory.path);
+    for (int i = 0; i < 2; i++) {
+        add_removal(&requests, 3000 * i, 2900);
+        CHECK(buffer_append(&requests, "GET k0\r\nGET k3000\r\n", 19));
+        say(&talked.talkers[i], &requests);
+    }
+    talked_send(&talked.talkers[2], "INCR n\r\nGET n\r\n", 15);
+    limit_log(lsn_of(&talked) + 4000);
+    run(&talked);
+    limit_log(0);
+    const char *replies = talked_replies(&talked, &talked.talkers[0]);
+    CHECK(strstr(replies, "*4 :1000 :1000 :900 +OK $-1 $4 3000") != NULL);
+    replies = talked_replies(&talked, &talked.talkers[1]);
+    CHECK(strstr(replies, UNSURE) != NULL);
+    CHECK(strstr(replies, "$-1 $4 3000") != NULL);
+    replies = talked_replies(&talked, &talked.talkers[2]);
+    CHECK(strncmp(replies, UNSURE, strlen(UNSURE)) == 0);
+    CHECK(strstr(replies, " $-1") != NULL);
+    for (int opened = 0; opened < 2; opened++) {
+        CHECK_TEXT(talk(&talked, &talked.talkers[0],
+                       "DBSIZE\r\nEXISTS k0 k3000 removed0 removed3000 n\r\n"),
+            ":3101 :2");
+        talked_reopen(&talked, false);
+    }
+    CHECK_TEXT(talk(&talked, &talked.talkers[0], "INCR n\r\n"), ":1");
+    buffer_free(&requests);
+    talked_close(&talked);
+    CHECK(test_directory_remove(&directory));
+}
+
+/* ---- Half a chain -------------------------------------------------------- */
+
+#define SEGMENT "log-00000000000000000001"
+
+/* What the transactions of the test may have left. */
+static const char look[] = "MGET a b c d\r\nDBSIZE\r\n";
+
+/* The files of disk, but for the log's frames behind lsn: opens what is
+ * left. */
+static void check_cut(
+    const struct disk *disk, uint64_t lsn, uint64_t last, const char *expected)
+{
+    struct disk copy;
+    struct talked talked;
+    disk_copy(disk, &copy);
+    struct disk_span span = {
+        .offset = DISK_PAGE + lsn * FRAME_SIZE,
+        .size = (size_t)(last - lsn) * FRAME_SIZE,
+    };
+    if (span.size > 0) {
+        disk_zero(&copy, SEGMENT, span);
+    }
+    talked_open(&talked, copy.temporary.path, 100);
+    struct talker *talker = talked_dial(&talked);
+    if (!CHECK_TEXT(talk(&talked, talker, look), expected)) {
+        printf("    cut behind LSN %" PRIu64 "\n", lsn);
+    }
+    talked_reopen(&talked, false);
+    CHECK_TEXT(talk(&talked, talker, look), expected);
+    talked_close(&talked);
+    disk_remove(&copy);
+}
+
+static void a_chain_is_recovered_whole_or_not_at_all(void)
+{
+    static const struct {
+        const char *requests;
+        const char *expected; /* of look */
+    } steps[] = {
+        {"SET a 1\r\nSET b 1\r\nINCR c\r\n", "*4 $1 1 $1 1 $1 1 $-1 :3"},
+        {"MULTI\r\nSET a 2\r\nDEL b c\r\nSET d 2\r\nINCR a\r\nEXEC\r\n",
+            "*4 $1 3 $-1 $-1 $1 2 :2"},
+        {"MULTI\r\nSET b 4\r\nFLUSHALL\r\nSET c 4\r\nDEL c\r\nSET c 5\r\n"
+         "EXEC\r\n",
+            "*4 $-1 $-1 $1 5 $-1 :1"},
+        {"DEL c none\r\n", "*4 $-1 $-1 $-1 $-1 :0"},
+    };
+    struct disk disk;
+    struct talked talked;
+    uint64_t lsns[ARRAY_SIZE(steps)];
+    disk_make(&disk);
+    talked_open(&talked, disk.temporary.path, 100);
+    struct talker *talker = talked_dial(&talked);
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        (void)talk(&talked, talker, steps[i].requests);
+        CHECK_TEXT(talk(&talked, talker, look), steps[i].expected);
+        lsns[i] = lsn_of(&talked);
+    }
+    uint64_t last = lsns[ARRAY_SIZE(steps) - 1];
+    for (uint64_t lsn = lsns[0]; lsn <= last; lsn++) {
+        size_t step = 0;
+        while (step + 1 < ARRAY_SIZE(steps) && lsns[step + 1] <= lsn) {
+            step++;
+        }
+        check_cut(&disk, lsn, last, steps[step].expected);
+    }
+    talked_close(&talked);
+    disk_remove(&disk);
+}
+
+const struct test_case test_storage_groups[] = {
+    TEST_CASE(what_is_too_much_for_a_group_changes_nothing),
+    TEST_CASE(what_finds_no_room_goes_to_the_next_group),
+    TEST_CASE(a_flush_has_a_group_of_its_own),
+    TEST_CASE(a_group_that_cannot_be_written_is_not_there),
+    TEST_CASE(a_chain_is_recovered_whole_or_not_at_all),
+    TEST_END,
+};
