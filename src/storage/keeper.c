@@ -117,7 +117,7 @@ static void sweep_done(struct batch *batch)
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct op *op = &batch->ops[i];
         expired += op->message->status == KV_SUCCESS ? 1 : 0;
-        if (op->number == SWEEP_MORE) {
+        if (op->number == SWEEP_MORE && sweeper->left < SWEEP_LEFT_MAX) {
             sweeper->found[sweeper->left++] = sweeper->found[i];
         }
     }
@@ -142,8 +142,27 @@ static void note_cycle(struct keeper *keeper, struct sweeper *sweeper)
     sweeper->cycle_started_ms = keeper->now_ms;
 }
 
+/* What is left counts as expired, so it is found again: once is enough. */
+static uint32_t drop_known(struct sweeper *sweeper, uint32_t count)
+{
+    uint32_t kept = sweeper->left;
+    for (uint32_t i = sweeper->left; i < count; i++) {
+        bool known = false;
+        for (uint32_t j = 0; j < sweeper->left && !known; j++) {
+            known = sweeper->found[j].hash == sweeper->found[i].hash &&
+                    memcmp(sweeper->found[j].key, sweeper->found[i].key,
+                        KV_KEY_SIZE) == 0;
+        }
+        if (!known) {
+            sweeper->found[kept++] = sweeper->found[i];
+        }
+    }
+    return kept;
+}
+
 static void fill_sweep(struct sweeper *sweeper, uint32_t count)
 {
+    uint32_t share = REMAINS_STEP / (sweeper->left > 0 ? sweeper->left : 1);
     sweeper->batch.count = count;
     for (uint32_t i = 0; i < count; i++) {
         kv_message_t *message = &sweeper->messages[i];
@@ -152,7 +171,7 @@ static void fill_sweep(struct sweeper *sweeper, uint32_t count)
         sweeper->batch.ops[i] = (struct op){
             .message = message,
             .hash = sweeper->found[i].hash,
-            .number = i < sweeper->left ? REMAINS_STEP : 1,
+            .number = i < sweeper->left ? share : 1,
             .verb = VERB_SWEEP,
             .state = OP_COMMIT,
         };
@@ -177,6 +196,7 @@ static void sweep(struct keeper *keeper)
     if (sweeper->position == 0) {
         note_cycle(keeper, sweeper);
     }
+    count = drop_known(sweeper, count);
     if (count == 0) {
         return;
     }

@@ -25,6 +25,7 @@
 
 enum {
     SWEEP_KEYS_MAX = 256,    /* expired records removed by one commit */
+    SWEEP_LEFT_MAX = 8,      /* remains that it goes on with in the next */
     BACKUP_WAITING_MAX = 64, /* requests for a backup */
     KEEPER_TICK_MS = 100
 };
@@ -63,7 +64,8 @@ struct figures {
 /* The sweep's batch; the keeper's, but while commit has it. */
 struct sweeper {
     uint64_t position; /* bucket */
-    uint32_t left;     /* of found, the first ones: remains with more to take */
+    uint32_t left;     /* of found, the first ones: remains with more to take;
+                          together REMAINS_STEP members in one commit */
     int64_t cycle_started_ms;
     struct batch batch;
     kv_message_t messages[SWEEP_KEYS_MAX];
