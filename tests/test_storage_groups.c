@@ -1,12 +1,13 @@
 /* Commands in groups: what does not fit goes to the next one, as a whole; what
  * cannot be written is not there; what was half written is not there either. */
-#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "clock.h"
 #include "disk.h"
 #include "frame.h"
 #include "storage/group.h"
@@ -318,11 +319,61 @@ static void a_chain_is_recovered_whole_or_not_at_all(void)
     disk_remove(&disk);
 }
 
+/* ---- The sweep of what is left of collections ---------------------------- */
+
+static struct stats stats_of(const struct talked *talked)
+{
+    struct stats stats = {0};
+    storage_stats(talked->storage, &stats);
+    return stats;
+}
+
+/* However many collections end at once, others wait for a little of it only:
+ * no commit takes away much more than REMAINS_STEP members. */
+static void what_is_left_goes_in_small_parts(void)
+{
+    enum { LISTS = 20, ELEMENTS = 900, FRAMES_MAX = 1200, LIMIT_MS = 20000 };
+    struct talked talked;
+    struct test_directory directory;
+    struct buffer requests = {.max = 1 << 20};
+    char text[32];
+    CHECK(test_directory_make(&directory));
+    talked_open(&talked, directory.path, CAPACITY);
+    struct talker *talker = talked_dial(&talked);
+    for (int list = 0; list < LISTS; list++) {
+        (void)snprintf(text, sizeof text, "RPUSH k%d", list);
+        CHECK(buffer_append(&requests, text, strlen(text)));
+        for (int element = 0; element < ELEMENTS; element++) {
+            CHECK(buffer_append(&requests, " e", 2));
+        }
+        CHECK(buffer_append(&requests, "\r\n", 2));
+    }
+    talk_bytes(&talked, talker, requests.bytes, requests.size);
+    struct stats before = stats_of(&talked);
+    CHECK_U64(before.records, LISTS * (ELEMENTS + 1));
+    requests.size = 0;
+    add_del(&requests, 0, LISTS);
+    talk_bytes(&talked, talker, requests.bytes, requests.size);
+    struct stats after = stats_of(&talked);
+    int64_t until = clock_steady_ms() + LIMIT_MS;
+    while (after.records > 0 && clock_steady_ms() < until) {
+        (void)poll(NULL, 0, 1);
+        after = stats_of(&talked);
+    }
+    CHECK_U64(after.records, 0);
+    uint64_t commits = after.commits - before.commits;
+    CHECK(after.frames - before.frames <= commits * FRAMES_MAX);
+    buffer_free(&requests);
+    talked_close(&talked);
+    CHECK(test_directory_remove(&directory));
+}
+
 const struct test_case test_storage_groups[] = {
     TEST_CASE(what_is_too_much_for_a_group_changes_nothing),
     TEST_CASE(what_finds_no_room_goes_to_the_next_group),
     TEST_CASE(a_flush_has_a_group_of_its_own),
     TEST_CASE(a_group_that_cannot_be_written_is_not_there),
     TEST_CASE(a_chain_is_recovered_whole_or_not_at_all),
+    TEST_CASE(what_is_left_goes_in_small_parts),
     TEST_END,
 };
