@@ -126,8 +126,9 @@ static void sweep_done(struct batch *batch)
     unlock(&storage->figures_lock);
     lock(&storage->keeper_lock);
     storage->sweeping = false;
+    /* What was refused is not tried again before the next tick. */
     storage->sweep_goes_on =
-        batch->count == SWEEP_KEYS_MAX || sweeper->left > 0;
+        (batch->count == SWEEP_KEYS_MAX && expired > 0) || sweeper->left > 0;
     pthread_cond_signal(&storage->keeper_wakes);
     unlock(&storage->keeper_lock);
 }
