@@ -88,6 +88,7 @@
     X(server_late)                                                             \
     X(server_stop)                                                             \
     X(server_stall)                                                            \
+    X(command_threads)                                                         \
     X(transaction)                                                             \
     X(server_resp)                                                             \
     X(server_threads)                                                          \

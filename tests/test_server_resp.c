@@ -249,10 +249,12 @@ static void nothing_is_left_of_a_transaction_that_is_given_up(void)
         int native = served_dial(&served);
         served_await_figure(native, "connections", 2);
         ask(other, "EXISTS key\r\n", ":0\r\n");
+        uint64_t accepted = served_figure(native, "connections_accepted");
         /* Closed before its EXEC is answered: it is executed all the same. */
         fd = served_dial(&served);
         say(fd, "MULTI\r\nSET key 1\r\nSET other 2\r\nEXEC\r\nMULTI\r\n");
         close(fd);
+        served_await_figure(native, "connections_accepted", accepted + 1);
         served_await_figure(native, "connections", 2);
         ask(other, "MGET key other\r\n", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
         close(native);

@@ -12,8 +12,8 @@
 #include "frame.h"
 #include "storage/group.h"
 #include "storage/state.h"
+#include "stored.h"
 #include "talked.h"
-#include "wire.h"
 
 enum { KEYS = 6000, CAPACITY = 20000 };
 
@@ -368,6 +368,37 @@ static void what_is_left_goes_in_small_parts(void)
     CHECK(test_directory_remove(&directory));
 }
 
+/* Where nothing can be written the sweep tries again at each tick, and no
+ * sooner. */
+static void a_sweep_that_is_refused_waits(void)
+{
+    enum { RECORDS = 40 * SWEEP_KEYS_MAX, WATCHED_MS = 500, TRIES_MAX = 50 };
+    struct stored stored;
+    struct stats before;
+    struct stats after;
+    stored_make(&stored, KV_SYNC_NONE);
+    REQUIRE(stored_open(&stored) == 0);
+    for (uint64_t i = 0; i < RECORDS; i++) {
+        CHECK_INT(stored_ask(&stored, KV_PUT, i, 1), KV_SUCCESS);
+        CHECK_INT(stored_ask_number(&stored, KV_EXPIRE, i, 1000), KV_SUCCESS);
+    }
+    lock(&stored.storage->commit);
+    stored.storage->broken = true;
+    (void)snprintf(stored.storage->refusal, STORAGE_WHY_MAX, "it is broken");
+    unlock(&stored.storage->commit);
+    uint64_t version;
+    while (stored_get(&stored, RECORDS - 1, &version) == KV_SUCCESS) {
+        (void)poll(NULL, 0, 1);
+    }
+    stored_stats(&stored, &before);
+    (void)poll(NULL, 0, WATCHED_MS);
+    stored_stats(&stored, &after);
+    CHECK_U64(after.records, RECORDS);
+    CHECK(after.commits - before.commits <= TRIES_MAX);
+    (void)stored_close(&stored, false);
+    stored_remove(&stored);
+}
+
 const struct test_case test_storage_groups[] = {
     TEST_CASE(what_is_too_much_for_a_group_changes_nothing),
     TEST_CASE(what_finds_no_room_goes_to_the_next_group),
@@ -375,5 +406,6 @@ const struct test_case test_storage_groups[] = {
     TEST_CASE(a_group_that_cannot_be_written_is_not_there),
     TEST_CASE(a_chain_is_recovered_whole_or_not_at_all),
     TEST_CASE(what_is_left_goes_in_small_parts),
+    TEST_CASE(a_sweep_that_is_refused_waits),
     TEST_END,
 };
