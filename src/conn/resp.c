@@ -85,10 +85,16 @@ static bool take_transaction(
     *taken = session->transaction;
     transaction_init(&session->transaction);
     call->transaction = taken;
-    bool queued = arena_adopt(&batch->memory, taken->queued.bytes);
-    bool bytes = arena_adopt(&batch->memory, taken->bytes.bytes);
-    bool watched = arena_adopt(&batch->memory, taken->watched.bytes);
-    return queued && bytes && watched;
+    struct buffer *const parts[] = {
+        &taken->queued, &taken->bytes, &taken->watched};
+    bool adopted = true;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (!arena_adopt(&batch->memory, parts[i]->bytes)) {
+            buffer_free(parts[i]);
+            adopted = false;
+        }
+    }
+    return adopted;
 }
 
 static enum op_state state_of(const struct call *call)

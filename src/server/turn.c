@@ -288,6 +288,11 @@ static bool take_in(
     conn_keep_rest(conn, bytes, size, intake.used, &bundle->batch.memory);
     conn->finished = intake.finished;
     worker->turn_stats.requests_invalid += intake.refused;
+    if (conn->broken) {
+        /* Memory is out, and what they point into may be gone. */
+        bundle->batch.count = before;
+        return false;
+    }
     if (intake.lone) {
         worker->turn_stats.requests++;
         lone_execute(worker, conn, &bundle->batch.ops[bundle->batch.count]);
