@@ -70,6 +70,7 @@ static void remember(struct view *view, struct change *change, bool made)
     undo->change = (uint32_t)(change - overlay->changes);
     undo->made = made;
     undo->removed = change->record == NULL;
+    undo->in_log = change->in_log;
     if (!made && change->record != NULL) {
         undo->record = *change->record;
     }
@@ -215,10 +216,13 @@ bool view_full(const struct view *view)
 
 /* ---- Changing ------------------------------------------------------------ */
 
-static inline void note_pending(struct view *view, struct change *change)
+/* What is not deferred is logged at once. */
+static inline void note_log(struct view *view, struct change *change)
 {
     struct overlay *overlay = view->overlay;
-    if (overlay->deferred && !change->pending) {
+    if (!overlay->deferred) {
+        change->in_log = change->record != NULL;
+    } else if (!change->pending) {
         change->pending = true;
         overlay->pending[overlay->pending_count++] =
             (uint16_t)(change - overlay->changes);
@@ -248,7 +252,7 @@ struct record *view_edit(
         *change->record = *from;
     }
     change->record->stamp = ++view->overlay->stamp;
-    note_pending(view, change);
+    note_log(view, change);
     return change->record;
 }
 
@@ -266,7 +270,7 @@ bool view_remove(struct view *view, struct name name)
         note_order(view, change);
         give_back(view, change);
     }
-    note_pending(view, change);
+    note_log(view, change);
     return true;
 }
 
@@ -350,6 +354,7 @@ static void undo_change(struct view *view, const struct undo *undo)
     struct overlay *overlay = view->overlay;
     struct change *change = &overlay->changes[undo->change];
     change->chain = 0;
+    change->in_log = undo->in_log;
     if (undo->made) {
         give_back(view, change);
         overlay->added += change->in_table ? 1 : 0;

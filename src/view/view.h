@@ -49,6 +49,7 @@ struct undo {
     uint32_t change;
     bool made; /* by the chain: it goes altogether */
     bool removed;
+    bool in_log;
     struct record record;
 };
 
