@@ -33,6 +33,7 @@
     X(storage_files)                                                           \
     X(storage_lost)                                                            \
     X(storage_model)                                                           \
+    X(storage_mixed)                                                           \
     X(storage_groups)                                                          \
     X(storage_growth)                                                          \
     X(storage_moment)                                                          \
