@@ -56,6 +56,7 @@
     X(lists)                                                                   \
     X(lists_limits)                                                            \
     X(lists_model)                                                             \
+    X(listing)                                                                 \
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \

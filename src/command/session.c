@@ -23,6 +23,8 @@ void session_destroy(struct session *session)
     if (session != NULL) {
         transaction_clear(&session->transaction);
         free(session->name);
+        free(session->library);
+        free(session->release);
         free(session);
     }
 }
@@ -60,30 +62,56 @@ void session_auth(struct call *call)
     }
 }
 
-/* A name has no blank and nothing that does not print. */
-bool session_name(struct call *call, uint32_t i)
+/* What stands in CLIENT LIST has no blank and nothing that does not print. */
+static bool is_plain(const struct resp_arg *arg)
 {
-    const struct resp_arg *arg = &call->args[i];
-    for (uint32_t at = 0; at < arg->size; at++) {
-        if (arg->bytes[at] < '!' || arg->bytes[at] > '~') {
-            resp_error(&call->reply,
-                "ERR Client names cannot contain spaces, newlines or special "
-                "characters.");
+    for (uint32_t i = 0; i < arg->size; i++) {
+        if (arg->bytes[i] < '!' || arg->bytes[i] > '~') {
             return false;
         }
     }
-    char *name = arg->size == 0 ? NULL : malloc(arg->size + 1);
-    if (arg->size != 0 && name == NULL) {
-        resp_error(&call->reply, "ERR out of memory");
+    return true;
+}
+
+/* Puts a copy of the argument in the place of *text, NULL if it is empty; or
+ * replies that there is no memory. */
+static bool replace(struct call *call, const struct resp_arg *arg, char **text)
+{
+    char *copy = NULL;
+    if (arg->size > 0) {
+        copy = strndup((const char *)arg->bytes, arg->size);
+        if (copy == NULL) {
+            resp_error(&call->reply, "ERR out of memory");
+            return false;
+        }
+    }
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+bool session_name(struct call *call, uint32_t i)
+{
+    if (!is_plain(&call->args[i])) {
+        resp_error(&call->reply, "ERR Client names cannot contain spaces, "
+                                 "newlines or special characters.");
         return false;
     }
-    if (name != NULL) {
-        memcpy(name, arg->bytes, arg->size);
-        name[arg->size] = '\0';
+    return replace(call, &call->args[i], &call->session->name);
+}
+
+bool session_library(struct call *call, uint32_t i, const char *option)
+{
+    struct session *session = call->session;
+    bool release = strcmp(option, "lib-ver") == 0;
+    if (!is_plain(&call->args[i])) {
+        resp_error(&call->reply,
+            "ERR %s cannot contain spaces, newlines or special characters.",
+            option);
+        return false;
     }
-    free(call->session->name);
-    call->session->name = name;
-    return true;
+    return replace(
+        call, &call->args[i], release ? &session->release : &session->library);
 }
 
 /* ---- HELLO --------------------------------------------------------------- */
@@ -198,4 +226,13 @@ void session_reset(struct call *call)
     session->name = NULL;
     session->version = 2;
     resp_simple(&call->reply, "RESET");
+}
+
+/* The store's time, which expiries go by: to the millisecond. */
+void session_time(struct call *call)
+{
+    enum { MS = 1000 };
+    resp_array(&call->reply, 2);
+    resp_bulk_number(&call->reply, call->view->now_ms / MS);
+    resp_bulk_number(&call->reply, call->view->now_ms % MS * MS);
 }

@@ -16,7 +16,10 @@ struct session {
     int64_t since_ms; /* when it began, milliseconds since 1970 */
     uint8_t version;  /* of RESP */
     bool leaving;     /* nothing more is read: its replies are its last */
+    const char *last; /* name of the last command; NULL: none yet */
     char *name;       /* NULL: none */
+    char *library;    /* of its client, as that says; NULL: it does not */
+    char *release;    /* of that library */
     char peer[SESSION_PEER_MAX];
 };
 
@@ -29,6 +32,9 @@ uint32_t session_held(const struct session *session);
 
 /* Gives the session the name in argument number i; or replies why not. */
 bool session_name(struct call *call, uint32_t i);
+/* Sets the library, or its release, to argument number i; or replies why not;
+ * option is what the client calls it. */
+bool session_library(struct call *call, uint32_t i, const char *option);
 
 void session_auth(struct call *call);
 void session_echo(struct call *call);
@@ -37,5 +43,6 @@ void session_ping(struct call *call);
 void session_quit(struct call *call);
 void session_reset(struct call *call);
 void session_select(struct call *call);
+void session_time(struct call *call);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "command/expiry.h"
 #include "command/keys.h"
+#include "command/listing.h"
 #include "command/lists.h"
 #include "command/session.h"
 #include "command/sets.h"
@@ -27,6 +28,8 @@ static const struct command rows[] = {
         "Appends to the value of a key, or sets it."},
     {"auth", -2, SESSION, 0, 0, 0, session_auth, "connection", "1.0.0",
         "Authenticates the connection."},
+    {"command", -1, READ, 0, 0, 0, listing_command, "server", "2.8.13",
+        "Returns details about all commands."},
     {"copy", -3, WRITE, 1, 2, 1, keys_copy, "generic", "6.2.0",
         "Copies what a key holds to another key."},
     {"dbsize", 1, MANY, 0, 0, 0, keys_dbsize, "server", "1.0.0",
@@ -193,6 +196,8 @@ static const struct command rows[] = {
         "Returns the members that any of the sets has."},
     {"sunionstore", -3, WRITE, 1, -1, 1, sets_union_store, "set", "1.0.0",
         "Stores the union of sets in a key."},
+    {"time", 1, READ, 0, 0, 0, session_time, "server", "2.6.0",
+        "Returns the server's time."},
     {"touch", -2, MANY, 1, -1, 1, keys_exists, "generic", "3.2.1",
         "Counts those of the keys that exist."},
     {"ttl", 2, READ, 1, 1, 1, expiry_ttl, "generic", "1.0.0",
