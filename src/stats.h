@@ -40,6 +40,9 @@
     X(backup_lsn, "LSN of the newest backup")                                  \
     X(backup_records, "records in the newest backup")                          \
     X(backup_ms, "how long the newest backup took")                            \
+    X(backup_time_s, "when the newest backup was begun, seconds since 1970")   \
+    X(backup_writing, "1 while a backup is written, or asked for")             \
+    X(backup_failed, "1 if the last one begun failed")                         \
     X(backup_failures, "backups that failed since the start")                  \
     X(read_only, "1 while writes are refused")                                 \
     X(write_failures, "failed writes to the log since the start")              \

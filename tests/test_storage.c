@@ -251,6 +251,9 @@ static void old_backups_and_log_are_removed(void)
     uint64_t lsn = 0;
     stored_make(&stored, KV_SYNC_NONE);
     REQUIRE(stored_open(&stored) == 0);
+    stored_stats(&stored, &stats);
+    CHECK_U64(stats.backup_time_s, 0);
+    uint64_t opened_s = (uint64_t)storage_now(stored.storage) / 1000;
     for (uint64_t i = 0; i < 6; i++) {
         uint64_t before = lsn;
         fill(&stored, segment, i);
@@ -260,6 +263,11 @@ static void old_backups_and_log_are_removed(void)
         CHECK_U64(stats.backups, i + 1);
         CHECK_U64(stats.backup_lsn, lsn);
         CHECK_U64(stats.backup_records, stats.records);
+        CHECK_U64(stats.backup_writing, 0);
+        CHECK_U64(stats.backup_failed, 0);
+        CHECK(stats.backup_time_s >= opened_s);
+        CHECK(stats.backup_time_s <=
+              (uint64_t)storage_now(stored.storage) / 1000);
         CHECK_INT(disk_count(&stored.disk, "backup-"), i == 0 ? 1 : 2);
     }
     CHECK(stats.log_segments <= 4);
@@ -268,8 +276,10 @@ static void old_backups_and_log_are_removed(void)
     struct stored_sum sum = stored_scan(&stored);
     CHECK_OK(stored_close(&stored, false));
     stored.options.backup_keep = 1;
+    uint64_t backup_time_s = stats.backup_time_s;
     REQUIRE(stored_open(&stored) == 0);
     stored_stats(&stored, &stats);
+    CHECK_U64(stats.backup_time_s, backup_time_s);
     CHECK(stats.recovery_frames <= 1); /* a mark, written in the silence */
     CHECK_U64(stats.backup_lsn, lsn);
     CHECK_U64(stored_scan(&stored).records, sum.records);

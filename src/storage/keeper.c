@@ -221,6 +221,7 @@ static void *backup_run(void *context)
     lock(&storage->keeper_lock);
     struct storage_backup_request *request = storage->served;
     storage->served = NULL;
+    storage->backup_writes = false;
     unlock(&storage->keeper_lock);
     while (request != NULL) {
         struct storage_backup_request *next = request->next;
@@ -280,6 +281,7 @@ static void back_up(struct keeper *keeper)
         storage->waiting = NULL;
         storage->waiting_count = 0;
         storage->backup_runs = true;
+        storage->backup_writes = true;
     }
     unlock(&storage->keeper_lock);
     if (!start) {

@@ -156,6 +156,7 @@ static int load_backup(struct storage *storage, uint64_t lsn, int64_t until_ms,
     storage->last_ms = load.reader.head.time_ms;
     backup_close(&load.reader);
     storage->figures.backup_records = count;
+    storage->figures.backup_time_ms = storage->last_ms;
     snprintf(why, STORAGE_WHY_MAX, "%.*s", BACKUP_WHY_MAX - 1, load.why);
     return load.error;
 }
@@ -169,6 +170,7 @@ static void pass_over(struct storage *storage, uint64_t lsn, const char *why)
         lsn, why);
     table_clear(storage->table);
     storage->figures.backup_records = 0;
+    storage->figures.backup_time_ms = 0;
 }
 
 int load_newest(struct storage *storage, struct recovery *recovery,

@@ -95,12 +95,14 @@ static void note(struct storage *storage, const struct backup_head *head,
 {
     lock(&storage->figures_lock);
     struct figures *figures = &storage->figures;
+    figures->backup_failed = error != 0;
     if (error != 0) {
         figures->backup_failures++;
     } else {
         figures->backups++;
         figures->backup_lsn = head->lsn;
         figures->backup_records = head->count;
+        figures->backup_time_ms = head->time_ms;
         figures->backup_ms = (uint64_t)took_ms;
     }
     unlock(&storage->figures_lock);

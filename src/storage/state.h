@@ -56,6 +56,8 @@ struct figures {
     uint64_t backup_lsn;
     uint64_t backup_records;
     uint64_t backup_ms;
+    int64_t backup_time_ms; /* since 1970; 0: there is none */
+    bool backup_failed;
     uint64_t needless_lsn; /* up to which recovery does not need the log */
     uint64_t recovery_ms;
     uint64_t recovery_frames;
@@ -113,7 +115,8 @@ struct storage {
     struct storage_backup_request *served;  /* by the one that runs */
     uint32_t waiting_count;
     bool backup_runs;
-    bool backup_done; /* its thread wants to be joined */
+    bool backup_writes; /* it runs, and nobody has been told of its end */
+    bool backup_done;   /* its thread wants to be joined */
     pthread_t keeper;
     pthread_t backup_thread;
     struct sweeper *sweeper;

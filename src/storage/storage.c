@@ -416,6 +416,9 @@ void storage_stats(struct storage *storage, struct stats *stats)
     lock(&storage->figures_lock);
     const struct figures figures = storage->figures;
     unlock(&storage->figures_lock);
+    lock(&storage->keeper_lock);
+    bool writing = storage->backup_writes || storage->waiting != NULL;
+    unlock(&storage->keeper_lock);
     if (storage->wal != NULL) {
         wal_figures(storage->wal, &log);
         wal_measure_before(storage->wal, figures.needless_lsn, &kept);
@@ -442,6 +445,9 @@ void storage_stats(struct storage *storage, struct stats *stats)
         .backup_lsn = figures.backup_lsn,
         .backup_records = figures.backup_records,
         .backup_ms = figures.backup_ms,
+        .backup_time_s = (uint64_t)figures.backup_time_ms / 1000,
+        .backup_writing = writing ? 1 : 0,
+        .backup_failed = figures.backup_failed ? 1 : 0,
         .backup_failures = figures.backup_failures,
         .read_only = figures.read_only ? 1 : 0,
         .write_failures = figures.write_failures,
