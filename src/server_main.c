@@ -92,6 +92,7 @@ static int create_server(const struct config *config, struct diag *diag,
         .connections_max =
             (unsigned)config_number(config, CONFIG_MAX_CONNECTIONS),
         .storage = storage,
+        .config = config,
         .preallocate = config_number(config, CONFIG_PREALLOCATE) != 0,
         .diag = diag,
         .idle_timeout_ms =

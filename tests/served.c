@@ -33,6 +33,7 @@ void served_start(struct served *served, const struct served_options *options)
     served->options = *options;
     served->diag.verbose = options->verbose;
     served->diag.stream = options->diagnostics;
+    config_set_defaults(&served->config);
     REQUIRE(test_directory_make(&served->directory));
     const struct storage_options storage = {
         .directory = options->memory ? NULL : served->directory.path,
@@ -51,6 +52,7 @@ void served_start(struct served *served, const struct served_options *options)
         .connections_max =
             options->connections_max == 0 ? 2000 : options->connections_max,
         .storage = served->storage,
+        .config = &served->config,
         .diag = &served->diag,
         .idle_timeout_ms = options->idle_timeout_ms,
         .request_timeout_ms = options->request_timeout_ms,

@@ -28,6 +28,7 @@ struct served {
     struct served_options options;
     struct test_directory directory;
     struct diag diag;
+    struct config config; /* defaults; the server tells them, and no more */
     struct storage *storage;
     struct server *server;
     pthread_t thread;

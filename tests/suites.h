@@ -93,6 +93,8 @@
     X(command_threads)                                                         \
     X(transaction)                                                             \
     X(server_resp)                                                             \
+    X(server_commands)                                                         \
+    X(clients)                                                                 \
     X(server_threads)                                                          \
     X(linear)                                                                  \
     X(linear_random)                                                           \

@@ -337,7 +337,8 @@ static void a_port_in_use_is_told_with_what_to_do(void)
         .port = server_port(served.server),
         .workers = 1,
         .connections_max = 1,
-        .storage = served.storage};
+        .storage = served.storage,
+        .config = &served.config};
     CHECK_ERRNO(server_create(&second, &options, why), EADDRINUSE);
     CHECK(second == NULL);
     CHECK(strstr(why, "KV_PORT") != NULL && strstr(why, "127.0.0.1") != NULL);

@@ -71,7 +71,8 @@ static void a_server_that_never_ran_can_be_taken_down(void)
     struct server_options options = {.host = "localhost",
         .workers = 3,
         .connections_max = 10,
-        .storage = served.storage};
+        .storage = served.storage,
+        .config = &served.config};
     CHECK_OK(server_create(&second, &options, why));
     CHECK(server_port(second) != 0);
     CHECK(!server_hurried(second));
@@ -88,7 +89,8 @@ static void a_stop_before_the_run_ends_it_at_once(void)
     struct server_options options = {.host = "127.0.0.1",
         .workers = 2,
         .connections_max = 10,
-        .storage = served.storage};
+        .storage = served.storage,
+        .config = &served.config};
     REQUIRE(server_create(&second, &options, why) == 0);
     server_stop(second);
     CHECK_OK(server_run(second));

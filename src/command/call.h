@@ -21,8 +21,16 @@
 #include "view/view.h"
 
 struct command;
+struct conn;
 struct session;
 struct transaction;
+struct worker;
+
+/* Where the server executes a command that is about it. */
+struct place {
+    struct worker *worker;
+    struct conn *conn;
+};
 
 struct call {
     const struct command *command;
@@ -35,6 +43,7 @@ struct call {
     struct resp_reply reply;
     struct session *session;         /* while the connection executes it */
     struct transaction *transaction; /* of EXEC */
+    struct place place;
 };
 
 /* A key as a record has it. */

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define REDIS_VERSION "7.0.0" /* whose commands these are */
-
 struct session *session_create(uint64_t id)
 {
     struct session *session = calloc(1, sizeof *session);
@@ -124,7 +122,7 @@ static void greet(struct call *call)
     resp_bulk_text(reply, "server");
     resp_bulk_text(reply, "fixkv");
     resp_bulk_text(reply, "version");
-    resp_bulk_text(reply, REDIS_VERSION);
+    resp_bulk_text(reply, SESSION_REDIS_VERSION);
     resp_bulk_text(reply, "proto");
     resp_number(reply, reply->version);
     resp_bulk_text(reply, "id");

@@ -7,6 +7,8 @@
 #include "command/call.h"
 #include "command/transaction.h"
 
+#define SESSION_REDIS_VERSION "7.0.0" /* whose commands these are */
+
 enum { SESSION_PEER_MAX = 64, SESSION_NAME_MAX = KV_VALUE_MAX };
 
 struct session {

@@ -43,19 +43,34 @@ void conn_destroy(struct conn *conn)
     free(conn);
 }
 
-void conn_peer(const struct conn *conn, char text[CONN_PEER_MAX])
+static void print_address(
+    const union conn_address *end, char text[CONN_PEER_MAX])
 {
     char address[INET6_ADDRSTRLEN] = "?";
-    const union conn_address *peer = &conn->peer;
-    if (peer->any.sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &peer->v6.sin6_addr, address, sizeof address);
+    if (end->any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &end->v6.sin6_addr, address, sizeof address);
         (void)snprintf(text, CONN_PEER_MAX, "[%s]:%u", address,
-            (unsigned)ntohs(peer->v6.sin6_port));
+            (unsigned)ntohs(end->v6.sin6_port));
     } else {
-        inet_ntop(AF_INET, &peer->v4.sin_addr, address, sizeof address);
+        inet_ntop(AF_INET, &end->v4.sin_addr, address, sizeof address);
         (void)snprintf(text, CONN_PEER_MAX, "%s:%u", address,
-            (unsigned)ntohs(peer->v4.sin_port));
+            (unsigned)ntohs(end->v4.sin_port));
     }
+}
+
+void conn_peer(const struct conn *conn, char text[CONN_PEER_MAX])
+{
+    print_address(&conn->peer, text);
+}
+
+void conn_local(const struct conn *conn, char text[CONN_PEER_MAX])
+{
+    union conn_address local = {0};
+    socklen_t size = sizeof local;
+    if (getsockname(conn->fd, &local.any, &size) != 0) {
+        local = (union conn_address){0};
+    }
+    print_address(&local, text);
 }
 
 /* ---- Input --------------------------------------------------------------- */

@@ -51,11 +51,13 @@ struct conn {
     struct conn *newer;
 
     /* for the worker's deadlines */
-    uint8_t wait;        /* enum deadline */
-    bool finished;       /* what is left of the input began just now */
-    uint32_t owed;       /* conn_owed, when the wait was dated */
-    uint32_t held;       /* conn_held, as it was counted */
-    int64_t since_ms;    /* of the wait */
+    uint8_t wait;     /* enum deadline */
+    bool finished;    /* what is left of the input began just now */
+    uint32_t owed;    /* conn_owed, when the wait was dated */
+    uint32_t held;    /* conn_held, as it was counted */
+    int64_t since_ms; /* of the wait */
+    int64_t opened_ms;
+    int64_t active_ms;   /* when something was last received or sent */
     struct conn *sooner; /* of those that wait for the same */
     struct conn *later;
 
@@ -94,6 +96,8 @@ void conn_destroy(struct conn *conn);
 
 /* "127.0.0.1:40112", "[::1]:40112" */
 void conn_peer(const struct conn *conn, char text[CONN_PEER_MAX]);
+/* The same of the server's end; one system call. */
+void conn_local(const struct conn *conn, char text[CONN_PEER_MAX]);
 
 /* Puts what was kept at the start of bytes, which has room for CONN_ROOM, and
  * receives more behind it, with one system call at most, unless something kept

@@ -7,12 +7,22 @@
 
 #include <assert.h>
 
-/* An operation that is answered already; the reply begins at before. */
-static void add_answered(
-    struct batch *batch, uint32_t before, struct conn_intake *intake)
+/* An operation that is answered already; the reply begins at before.  Of its
+ * call name and key are kept, for who prints them; it may have none. */
+static void add_answered(struct batch *batch, const struct call *call,
+    uint32_t before, struct conn_intake *intake)
 {
     struct op *op = &batch->ops[batch->count++];
-    *op = (struct op){.verb = VERB_CALL,
+    struct call *kept = NULL;
+    if (call != NULL && call->command != NULL) {
+        kept = arena_take(&batch->memory, sizeof *kept);
+    }
+    if (kept != NULL) {
+        *kept = (struct call){.command = call->command};
+        memcpy(kept->key, call->key, sizeof kept->key);
+    }
+    *op = (struct op){.call = kept,
+        .verb = VERB_CALL,
         .state = OP_REFUSED,
         .reply_at = before,
         .reply_size = batch->replies.size - before};
@@ -25,15 +35,16 @@ static struct resp_reply reply_in(const struct conn *conn, struct batch *batch)
         .buffer = &batch->replies, .version = conn->session->version};
 }
 
-static void answer_error(struct conn *conn, struct batch *batch,
-    const char *why, struct conn_intake *intake)
+/* call: NULL if it is none. */
+static void answer_error(struct conn *conn, const struct call *call,
+    const char *why, struct batch *batch, struct conn_intake *intake)
 {
     struct resp_reply reply = reply_in(conn, batch);
     uint32_t before = batch->replies.size;
     resp_error(&reply, "%s", why);
     conn->broken = conn->broken || reply.failed;
     conn->session->transaction.broken = conn->session->transaction.open;
-    add_answered(batch, before, intake);
+    add_answered(batch, call, before, intake);
     intake->refused++;
 }
 
@@ -54,7 +65,7 @@ static void answer(struct conn *conn, struct call *call, struct batch *batch,
         call->command->run(call);
     }
     conn->broken = conn->broken || call->reply.failed;
-    add_answered(batch, before, intake);
+    add_answered(batch, call, before, intake);
 }
 
 /* A copy of the call that lives as long as the batch's operations.  NULL, and
@@ -156,14 +167,15 @@ static bool take_call(struct conn *conn, struct call *call, struct batch *batch,
         /* Somebody's browser was made to send us a page's form. */
         session->leaving =
             call_is(call, 0, "post") || call_is(call, 0, "host:");
-        answer_error(conn, batch, why, intake);
+        answer_error(conn, call, why, batch, intake);
         return true;
     }
     unsigned flags = call->command->flags;
+    session->last = call->command->name;
     const char *refusal =
         call->command->run == transaction_exec ? refuse_exec(session) : NULL;
     if (refusal != NULL) {
-        answer_error(conn, batch, refusal, intake);
+        answer_error(conn, call, refusal, batch, intake);
     } else if (session->transaction.open && (flags & COMMAND_AT_ONCE) == 0) {
         answer(conn, call, batch, intake);
     } else if ((flags & COMMAND_LONE) != 0) {
@@ -228,11 +240,11 @@ static bool take_request(struct conn *conn, uint8_t *bytes, size_t size,
         intake->used += request.used;
         return false;
     case RESP_BROKEN:
-        answer_error(conn, batch, request.error, intake);
+        answer_error(conn, NULL, request.error, batch, intake);
         session->leaving = true;
         break;
     case RESP_TOO_LONG:
-        answer_error(conn, batch, request.error, intake);
+        answer_error(conn, NULL, request.error, batch, intake);
         break;
     default:
         if (request.count > 0 && !take_call(conn, &call, batch, intake)) {

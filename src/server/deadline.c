@@ -50,6 +50,8 @@ static void put_last(
 
 void deadline_enter(struct worker *worker, struct conn *conn)
 {
+    conn->opened_ms = worker->deadlines.now_ms;
+    conn->active_ms = conn->opened_ms;
     put_last(&worker->deadlines, conn, DEADLINE_REST);
 }
 
@@ -81,6 +83,7 @@ void deadline_note(struct worker *worker, struct conn *conn)
     deadlines->held += held;
     deadlines->held -= conn->held;
     conn->held = held;
+    conn->active_ms = deadlines->now_ms;
     if (conn->output != NULL) {
         wait = DEADLINE_REPLY;
         begins = takes_replies(conn, conn->wait != wait);

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 _Static_assert((int)STATS_COUNT < (int)KV_SCAN_MAX, "figures fit the stream");
@@ -90,55 +91,85 @@ static void backup_done(
     worker_unlock(worker);
 }
 
-static void back_up(struct worker *worker, struct conn *conn, struct op *op)
+const char *lone_back_up(struct worker *worker, struct conn *conn,
+    const kv_message_t *message, kv_error_t *status)
 {
     struct storage *storage = worker->options.storage;
     struct backup_wait *wait = calloc(1, sizeof *wait);
     if (wait == NULL) {
-        op_refuse(op, KV_INTERNAL, "no memory to wait for a backup");
-        refuse(worker, conn, op);
-        return;
+        *status = KV_INTERNAL;
+        return "no memory to wait for a backup";
     }
     wait->request.done = backup_done;
     wait->request.owner = wait;
     wait->worker = worker;
     wait->conn = conn;
-    wait->message = *op->message;
+    if (message != NULL) {
+        wait->message = *message;
+    }
     if (storage_backup(storage, &wait->request)) {
-        conn->parked = true;
         worker->away++;
-        return;
+        if (conn != NULL) {
+            conn->parked = true;
+        }
+        return NULL;
     }
     free(wait);
     if (storage_durable(storage)) {
-        op_refuse(op, KV_BUSY,
-            "too many are waiting for a backup already; try again later");
-    } else {
-        op_refuse(op, KV_INVALID,
-            "the store is in memory alone: there is nowhere to back it up");
+        *status = KV_BUSY;
+        return "too many are waiting for a backup already; try again later";
     }
-    refuse(worker, conn, op);
+    *status = KV_INVALID;
+    return "the store is in memory alone: there is nowhere to back it up";
 }
 
-void lone_finish(struct worker *worker, struct backup_wait *wait)
+static void back_up(struct worker *worker, struct conn *conn, struct op *op)
 {
-    struct conn *conn = wait->conn;
+    kv_error_t status;
+    const char *why = lone_back_up(worker, conn, op->message, &status);
+    if (why != NULL) {
+        op_refuse(op, status, "%s", why);
+        refuse(worker, conn, op);
+    }
+}
+
+void lone_why(int error, char why[SERVER_WHY_MAX])
+{
+    (void)snprintf(why, SERVER_WHY_MAX,
+        "the backup failed: %s; the server's diagnostics tell more",
+        strerrordesc_np(-error));
+}
+
+static void answer_backup(struct worker *worker, struct backup_wait *wait)
+{
+    char why[SERVER_WHY_MAX];
     struct op op = {.message = &wait->message};
     bool full = wait->error == -ENOSPC || wait->error == -EDQUOT ||
                 wait->error == -EROFS;
     if (wait->error == 0) {
         op_reply_number(&op, (int64_t)wait->lsn);
     } else {
-        op_refuse(&op, full ? KV_READ_ONLY : KV_INTERNAL,
-            "the backup failed: %s; the server's diagnostics tell more",
-            strerrordesc_np(-wait->error));
+        lone_why(wait->error, why);
+        op_refuse(&op, full ? KV_READ_ONLY : KV_INTERNAL, "%s", why);
     }
-    conn->parked = false;
+    answer(worker, wait->conn, &wait->message, 1);
+}
+
+void lone_finish(struct worker *worker, struct backup_wait *wait)
+{
+    struct conn *conn = wait->conn;
     worker->away--;
-    answer(worker, conn, &wait->message, 1);
+    if (conn != NULL) {
+        conn->parked = false;
+        if (conn->session != NULL) {
+            saves_finish(worker, conn, wait->error);
+        } else {
+            answer_backup(worker, wait);
+        }
+        deadline_note(worker, conn);
+        worker_queue(worker, conn);
+    }
     free(wait);
-    deadline_note(worker, conn);
-    worker_queue(worker, conn);
 }
 
 void lone_execute(struct worker *worker, struct conn *conn, struct op *op)

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+enum { REPLY_SHOWN = 64 };
+
 /* ---- Printing ------------------------------------------------------------ */
 
 /* The key as text: what is not printable as \xNN. */
@@ -44,32 +46,43 @@ void turn_print(struct worker *worker, const struct conn *conn,
     }
 }
 
-/* The beginning of the first line of a reply. */
-static int head_length(const uint8_t *bytes, uint32_t size)
+/* The beginning of a reply, on one line. */
+static const char *print_head(
+    const uint8_t *bytes, uint32_t size, char text[REPLY_SHOWN + 1])
 {
-    enum { HEAD_MAX = 40 };
-    uint32_t length = 0;
-    while (length < size && length < HEAD_MAX && bytes[length] >= ' ' &&
-           bytes[length] < 0x7f) {
-        length++;
+    size_t length = 0;
+    for (uint32_t i = 0; i < size && length < REPLY_SHOWN; i++) {
+        bool end = i + 1 < size && bytes[i] == '\r' && bytes[i + 1] == '\n';
+        bool plain = bytes[i] >= ' ' && bytes[i] < 0x7f;
+        text[length++] = (char)(plain ? bytes[i] : end ? ' ' : '?');
+        i += end ? 1 : 0;
     }
-    return (int)length;
+    while (length > 0 && text[length - 1] == ' ') {
+        length--;
+    }
+    text[length] = '\0';
+    return text;
 }
 
-static void print_call(const struct bundle *bundle, const struct conn *conn,
-    const struct op *op, const uint8_t *reply)
+static bool is_printed(const struct worker *worker)
 {
-    struct diag *diag = bundle->worker->options.diag;
-    if (diag == NULL || diag->verbose < 2) {
+    return worker->options.diag != NULL && worker->options.diag->verbose >= 2;
+}
+
+void reply_print(const struct worker *worker, const struct conn *conn,
+    const struct call *call, const void *reply, uint32_t size)
+{
+    char key[4 * KV_KEY_SIZE + 1] = "";
+    char head[REPLY_SHOWN + 1];
+    if (!is_printed(worker)) {
         return;
     }
-    char key[4 * KV_KEY_SIZE + 1] = "";
-    if (op->state != OP_REFUSED) {
-        print_key(op->call->key, key);
+    if (call != NULL) {
+        print_key(call->key, key);
     }
-    diag_line(diag, "%s: %s \"%s\": %.*s", conn->session->peer,
-        op->state != OP_REFUSED ? op->call->command->name : "-", key,
-        head_length(reply, op->reply_size), (const char *)reply);
+    diag_line(worker->options.diag, "%s: %s \"%s\": %s", conn->session->peer,
+        call != NULL ? call->command->name : "-", key,
+        print_head(reply, size, head));
 }
 
 /* ---- Messages ------------------------------------------------------------ */
@@ -161,6 +174,25 @@ static bool gather(
     return !refusal.failed;
 }
 
+static void print_calls(
+    const struct bundle *bundle, const struct span *span, const char *busy)
+{
+    const struct batch *batch = &bundle->batch;
+    if (!is_printed(bundle->worker)) {
+        return;
+    }
+    for (uint32_t i = 0; i < span->count; i++) {
+        const struct op *op = &batch->ops[span->first + i];
+        const void *reply = "-BUSY";
+        uint32_t size = sizeof "-BUSY" - 1;
+        if (busy == NULL || op->state != OP_COMMIT) {
+            reply = buffer_of(batch, op)->bytes + op->reply_at;
+            size = op->reply_size;
+        }
+        reply_print(bundle->worker, span->conn, op->call, reply, size);
+    }
+}
+
 void reply_calls(
     const struct bundle *bundle, const struct span *span, const char *busy)
 {
@@ -169,11 +201,7 @@ void reply_calls(
     struct conn *conn = span->conn;
     size_t size = 0;
     const uint8_t *run = busy == NULL ? find_run(batch, span, &size) : NULL;
-    for (uint32_t i = 0; busy == NULL && i < span->count; i++) {
-        const struct op *op = &batch->ops[span->first + i];
-        print_call(
-            bundle, conn, op, buffer_of(batch, op)->bytes + op->reply_at);
-    }
+    print_calls(bundle, span, busy);
     if (run != NULL) {
         conn_send(conn, run, size);
         worker->turn_stats.bytes_sent += size;

@@ -69,6 +69,12 @@ static void add_stats(void *context, struct stats *sum)
     storage_stats(server->options.storage, sum);
 }
 
+static struct worker *peer(void *context, unsigned i)
+{
+    struct server *server = context;
+    return i < server->workers_count ? server->workers[i] : NULL;
+}
+
 static void worker_ended(void *context)
 {
     struct server *server = context;
@@ -124,6 +130,8 @@ static int make_workers(struct server *server)
             .held_max = held_max > 0 ? held_max : share},
         .add_stats = add_stats,
         .ended = worker_ended,
+        .peer = peer,
+        .server = server,
         .context = server};
     unsigned wanted = server->options.workers;
     int64_t started_ms = clock_steady_ms();
@@ -169,6 +177,7 @@ int server_create(struct server **made, const struct server_options *options,
 {
     assert(options->workers > 0 && options->connections_max > 0);
     assert(options->host != NULL && options->storage != NULL);
+    assert(options->config != NULL);
     *made = NULL;
     struct server *server = calloc(1, sizeof *server);
     int error =
@@ -221,6 +230,11 @@ void server_destroy(struct server *server)
 uint16_t server_port(const struct server *server)
 {
     return server->port;
+}
+
+const struct server_options *server_options_of(const struct server *server)
+{
+    return &server->options;
 }
 
 /* ---- New connections ----------------------------------------------------- */

@@ -5,6 +5,7 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include "config/config.h"
 #include "diag.h"
 #include "storage/storage.h"
 
@@ -25,6 +26,9 @@ struct server_options {
     unsigned workers;         /* at least 1 */
     unsigned connections_max; /* at least 1 */
     struct storage *storage;  /* outlives the server */
+    /* Outlives the server; CONFIG GET tells it.  What is in force is what
+     * stands here beside it. */
+    const struct config *config;
     bool preallocate;  /* takes the memory of the workers when it is created */
     struct diag *diag; /* outlives the server; may be NULL */
     /* SIGTERM and SIGINT stop it.  The caller has blocked them before any
@@ -46,6 +50,7 @@ uint64_t server_bytes(unsigned workers, unsigned connections, bool always);
 int server_create(struct server **server, const struct server_options *options,
     char why[SERVER_WHY_MAX]);
 uint16_t server_port(const struct server *server);
+const struct server_options *server_options_of(const struct server *server);
 
 /* Serves, in the calling thread and the workers, until stopped; the workers
  * have ended when it returns.  0, or -errno if it could not go on. */

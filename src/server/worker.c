@@ -15,6 +15,7 @@ struct arrivals {
     struct conn *accepted;
     struct bundle *done;
     struct backup_wait *backed_up;
+    struct round *rounds;
     enum worker_stop stop;
 };
 
@@ -175,6 +176,22 @@ void worker_deal(struct worker *worker, struct conn *conn)
     worker_unlock(worker);
 }
 
+bool worker_ask(struct worker *worker, struct round *round)
+{
+    worker_lock(worker);
+    bool asleep = worker->rounds == NULL;
+    bool runs = worker->runs;
+    if (runs) {
+        round->next = worker->rounds;
+        worker->rounds = round;
+    }
+    if (runs && asleep) {
+        worker_wake_locked(worker);
+    }
+    worker_unlock(worker);
+    return runs;
+}
+
 unsigned worker_connections(struct worker *worker)
 {
     worker_lock(worker);
@@ -293,11 +310,12 @@ static void look_around(struct worker *worker)
     int error = eventfd_read(worker->event, &count);
     assert(error == 0 || errno == EAGAIN);
     worker_lock(worker);
-    arrivals = (struct arrivals){
-        worker->accepted, worker->done, worker->backed_up, worker->stop};
+    arrivals = (struct arrivals){worker->accepted, worker->done,
+        worker->backed_up, worker->rounds, worker->stop};
     worker->accepted = NULL;
     worker->done = NULL;
     worker->backed_up = NULL;
+    worker->rounds = NULL;
     worker_unlock(worker);
 
     while (arrivals.accepted != NULL) {
@@ -314,6 +332,11 @@ static void look_around(struct worker *worker)
         struct backup_wait *wait = arrivals.backed_up;
         arrivals.backed_up = wait->next;
         lone_finish(worker, wait);
+    }
+    while (arrivals.rounds != NULL) {
+        struct round *round = arrivals.rounds;
+        arrivals.rounds = round->next;
+        clients_take_round(worker, round);
     }
     obey(worker, arrivals.stop);
 }
@@ -343,6 +366,21 @@ static int sleep_ms(struct worker *worker)
         return left < 0 ? 0 : (int)left;
     }
     return deadline_sleep_ms(worker);
+}
+
+/* Passes on what is left of others' questions; there will be no more. */
+static void retire(struct worker *worker)
+{
+    worker_lock(worker);
+    struct round *round = worker->rounds;
+    worker->rounds = NULL;
+    worker->runs = false;
+    worker_unlock(worker);
+    while (round != NULL) {
+        struct round *next = round->next;
+        clients_pass_round(round);
+        round = next;
+    }
 }
 
 static void *run(void *context)
@@ -376,6 +414,7 @@ static void *run(void *context)
         }
         deadline_run(worker);
     }
+    retire(worker);
     worker->options.ended(worker->options.context);
     return NULL;
 }
@@ -383,7 +422,13 @@ static void *run(void *context)
 int worker_start(struct worker *worker)
 {
     assert(!worker->started);
+    worker_lock(worker);
+    worker->runs = true;
+    worker_unlock(worker);
     int error = pthread_create(&worker->thread, NULL, run, worker);
     worker->started = error == 0;
+    if (error != 0) {
+        retire(worker);
+    }
     return -error;
 }

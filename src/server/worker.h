@@ -2,8 +2,9 @@
  *
  * For the files of this folder: worker.c is the thread, its epoll loop, what
  * reaches it from other threads, its stop; turn.c receives, executes, replies;
- * reply.c sends; lone.c executes the verbs that answer with a stream or wait,
- * and answers.c the commands about the server; deadline.c knows who is late.
+ * reply.c sends and prints; lone.c executes the verbs that answer with a stream
+ * or wait, and answers.c finds the commands about the server, which are in
+ * clients.c, info.c, parameters.c and saves.c; deadline.c knows who is late.
  *
  * 1. A connection belongs to one worker, and only its thread touches it.
  * 2. What comes from other threads (connections from the listener, batches from
@@ -15,7 +16,9 @@
  *    closed.  When the committer keeps it for longer than STORAGE_STALL_MS, its
  *    connections are told BUSY and go their ways: the bundle is empty
  *    when it comes back.
- * 4. One bundle is never lent to the committer, so that reads have one to stand
+ * 4. What is asked of all workers goes round: each adds what it knows, in its
+ *    own thread, and hands it to the next.
+ * 5. One bundle is never lent to the committer, so that reads have one to stand
  *    in.  While all others are, nothing is received, unless the disk is slow:
  *    then writes are told BUSY. */
 #ifndef WORKER_H
@@ -25,6 +28,7 @@
 #include "conn/conn.h"
 #include "diag.h"
 #include "server/deadline.h"
+#include "server/server.h"
 #include "stats.h"
 #include "storage/storage.h"
 
@@ -35,12 +39,25 @@ enum {
     WORKER_BUNDLES_MAX = 64, /* about 100 KiB each, made when needed */
     WORKER_EVENTS_MAX = 128, /* of one epoll_wait */
     WORKER_FLUSH_OPS = BATCH_OPS_MAX - CONN_ROOM_MESSAGES,
-    WORKER_STOP_MS = 5000, /* for peers to take their replies */
-    WORKER_LOOK_MS = 50,   /* between two looks at what is lent */
+    WORKER_STOP_MS = 5000,  /* for peers to take their replies */
+    WORKER_LOOK_MS = 50,    /* between two looks at what is lent */
+    WORKER_ROUNDS_MAX = 16, /* that its connections wait for */
     WORKER_GATHERED_MAX = 2 * BATCH_REPLIES_MAX,
     WORKER_REPLIES_KEPT = 256 * 1024, /* room of a buffer that is used again */
     BUNDLE_BYTES =
         BATCH_OPS_MAX * KV_MESSAGE_SIZE + WORKER_FLUSH_OPS * CACHE_LINE
+};
+
+/* A CLIENT LIST on its way; each worker has it for itself. */
+struct round {
+    struct round *next;   /* of a worker's list */
+    struct worker *asker; /* whose connection waits, parked */
+    struct conn *conn;
+    unsigned at;        /* whose turn is next */
+    uint32_t ids_count; /* of those asked for, ascending; 0: all */
+    uint64_t *ids;
+    struct buffer text;
+    bool failed; /* it does not fit */
 };
 
 enum worker_stop { WORKER_SERVES, WORKER_STOPS, WORKER_HURRIES };
@@ -66,13 +83,13 @@ struct bundle {
     struct span spans[WORKER_FLUSH_OPS]; /* each has an operation at least */
 };
 
-/* A BACKUP that a connection waits for. */
+/* A BACKUP or SAVE that a connection waits for. */
 struct backup_wait {
     struct storage_backup_request request;
     struct worker *worker;
     struct backup_wait *next; /* done */
-    struct conn *conn;
-    kv_message_t message;
+    struct conn *conn;        /* NULL: a BGSAVE, nobody waits */
+    kv_message_t message;     /* of a BACKUP */
     int error;
     uint64_t lsn;
 };
@@ -86,6 +103,9 @@ struct worker_options {
      * without the worker's mutex. */
     void (*add_stats)(void *context, struct stats *sum); /* of all of it */
     void (*ended)(void *context); /* the thread is about to return */
+    /* Worker number i; NULL behind the last.  They are as long as any runs. */
+    struct worker *(*peer)(void *context, unsigned i);
+    const struct server *server;
     void *context;
 };
 
@@ -104,8 +124,9 @@ struct worker {
     struct bundle *spare;
     struct bundle *bundles[WORKER_BUNDLES_MAX];
     unsigned bundles_count;
-    unsigned lent;   /* bundles that connections wait for */
-    unsigned away;   /* bundles and backups */
+    unsigned lent; /* bundles that connections wait for */
+    unsigned away; /* bundles, backups and rounds */
+    unsigned rounds_away;
     int64_t look_ms; /* when to look at what is lent */
     struct deadlines deadlines;
     struct stats turn_stats; /* not yet under the mutex */
@@ -120,6 +141,8 @@ struct worker {
     struct conn *accepted; /* dealt to this worker */
     struct bundle *done;   /* came back from the committer */
     struct backup_wait *backed_up;
+    struct round *rounds; /* this worker's turn in them */
+    bool runs;            /* what is put on the lists will be looked at */
     unsigned connections; /* dealt and not closed */
     struct stats stats;
     enum worker_stop stop; /* asked for */
@@ -152,6 +175,9 @@ void worker_unlock(struct worker *worker);
 void worker_wake_locked(struct worker *worker);
 /* Sees to it that the connection is served in the next turn. */
 void worker_queue(struct worker *worker, struct conn *conn);
+/* Hands it a round, from any thread.  False if it does not run any more, or not
+ * yet. */
+bool worker_ask(struct worker *worker, struct round *round);
 void worker_close(struct worker *worker, struct conn *conn);
 /* Prints what happened to a connection, if that is wanted. */
 void worker_tell(
@@ -177,8 +203,38 @@ void reply_calls(
     const struct bundle *bundle, const struct span *span, const char *busy);
 /* Sends what has been gathered, and gives its memory back if it was much. */
 void reply_gathered(struct worker *worker, struct conn *conn);
+/* Prints the beginning of a reply, if so much is wanted; call: NULL if there
+ * was none. */
+void reply_print(const struct worker *worker, const struct conn *conn,
+    const struct call *call, const void *reply, uint32_t size);
+
 /* Executes a command of the Redis protocol that is about the server. */
 void answer_lone(struct worker *worker, struct conn *conn, struct call *call);
+/* Sends the reply in worker->gathered to a connection that has waited for it;
+ * name is that of its command. */
+void answer_late(struct worker *worker, struct conn *conn, const char *name,
+    struct resp_reply *reply);
+/* True if there is somebody to execute a command that is about the server. */
+bool answer_is_known(const struct command *command);
+
+/* The commands, each in a file of its own; call->place is set.  CLIENT, SAVE
+ * may park the connection: then there is no reply yet. */
+void clients_client(struct call *call);
+void info_info(struct call *call);
+/* When the newest backup was begun, or else the server, seconds since 1970. */
+uint64_t info_saved_s(const struct worker *worker, const struct stats *sum);
+void parameters_config(struct call *call);
+void saves_bgsave(struct call *call);
+void saves_lastsave(struct call *call);
+void saves_save(struct call *call);
+/* Answers a SAVE that is over. */
+void saves_finish(struct worker *worker, struct conn *conn, int error);
+
+/* The worker's turn in a round: it adds what it knows and passes it on, or
+ * answers, if it is back where it began. */
+void clients_take_round(struct worker *worker, struct round *round);
+/* Hands it to the next worker that runs. */
+void clients_pass_round(struct round *round);
 /* Prints count messages, which are replies, if so much is wanted. */
 void turn_print(struct worker *worker, const struct conn *conn,
     const kv_message_t *messages, size_t count);
@@ -186,7 +242,13 @@ void turn_print(struct worker *worker, const struct conn *conn,
 /* Executes a lone verb or command; the connection is parked if it has to
  * wait. */
 void lone_execute(struct worker *worker, struct conn *conn, struct op *op);
-/* Answers a BACKUP that is over, and frees wait. */
+/* Asks for a backup that the connection waits for, parked; conn NULL: nobody
+ * does; message: the request, NULL: none.  NULL, or why not. */
+const char *lone_back_up(struct worker *worker, struct conn *conn,
+    const kv_message_t *message, kv_error_t *status);
+/* Why a backup that is over failed. */
+void lone_why(int error, char why[SERVER_WHY_MAX]);
+/* Answers a BACKUP or SAVE that is over, and frees wait. */
 void lone_finish(struct worker *worker, struct backup_wait *wait);
 
 #endif
