@@ -22,6 +22,13 @@ static void ask_all(
     }
 }
 
+/* A thread that runs a server; it ends well. */
+static void *run_server(void *context)
+{
+    CHECK_OK(server_run(context));
+    return NULL;
+}
+
 static void each_row_has_who_executes_it(void)
 {
     for (size_t i = 0; command_at(i) != NULL; i++) {
@@ -343,6 +350,45 @@ static void requests_are_printed(void)
     free(text);
 }
 
+/* ---- One connection too many --------------------------------------------- */
+
+/* Both have sent before the server begins to accept, so that it can see what
+ * they speak. */
+static void who_is_turned_away_is_told_so(void)
+{
+    struct served served;
+    struct server *second = NULL;
+    struct spoken spoken[2];
+    char why[SERVER_WHY_MAX];
+    served_start(&served, &(struct served_options){.memory = true});
+    struct server_options options = {.host = "127.0.0.1",
+        .workers = 1,
+        .connections_max = 1,
+        .storage = served.storage,
+        .config = &served.config};
+    REQUIRE(server_create(&second, &options, why) == 0);
+    struct served other = {.server = second};
+    for (size_t i = 0; i < ARRAY_SIZE(spoken); i++) {
+        spoken_dial(&spoken[i], &other);
+        spoken_send(&spoken[i], "PING");
+        served_await_sent(spoken[i].fd);
+    }
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, run_server, second) == 0);
+    CHECK_TEXT(spoken_hear(&spoken[0]), "+PONG");
+    CHECK_TEXT(spoken_hear(&spoken[1]),
+        "-ERR max number of clients reached: 1 connections are open, as many "
+        "as KV_MAX_CONNECTIONS allows; close one, or raise it");
+    CHECK(served_is_over(spoken[1].fd));
+    server_stop(second);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(spoken); i++) {
+        spoken_close(&spoken[i]);
+    }
+    server_destroy(second);
+    served_end(&served);
+}
+
 const struct test_case test_server_commands[] = {
     TEST_CASE(each_row_has_who_executes_it),
     TEST_CASE(info_has_sections),
@@ -354,5 +400,6 @@ const struct test_case test_server_commands[] = {
     TEST_CASE(a_store_in_memory_is_not_saved),
     TEST_CASE(what_needs_the_server_is_not_queued),
     TEST_CASE(requests_are_printed),
+    TEST_CASE(who_is_turned_away_is_told_so),
     TEST_END,
 };

@@ -3,6 +3,7 @@
 #include "server/worker.h"
 
 #include "clock.h"
+#include "wire.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -239,15 +240,34 @@ const struct server_options *server_options_of(const struct server *server)
 
 /* ---- New connections ----------------------------------------------------- */
 
-/* Tells the peer that there is no place, and closes. */
-static void turn_away(
-    struct server *server, int fd, const kv_message_t *message)
+/* Tells the peer that there is no place: by the Redis protocol if its first
+ * byte is of that and has come already, else by a message. */
+static bool tell_away(int fd, const char *why)
+{
+    char line[SERVER_WHY_MAX];
+    kv_message_t message = {0};
+    struct op refusal = {.message = &message};
+    const void *bytes = &message;
+    size_t size = sizeof message;
+    uint8_t first;
+    if (recv(fd, &first, 1, MSG_PEEK) == 1 &&
+        wire_protocol(first) == WIRE_RESP) {
+        bytes = line;
+        size = (size_t)snprintf(line, sizeof line,
+            "-ERR max number of clients reached: %s\r\n", why);
+        assert(size < sizeof line);
+    } else {
+        op_refuse(&refusal, KV_BUSY, "%s", why);
+    }
+    return send(fd, bytes, size, MSG_NOSIGNAL) >= 0;
+}
+
+static void turn_away(struct server *server, int fd, const char *why)
 {
     /* What has come already is read: closed over it, the connection would be
      * reset, and the message might be lost with it. */
     uint8_t dropped[DISK_PAGE];
-    if (send(fd, message, sizeof *message, MSG_NOSIGNAL) < 0 ||
-        shutdown(fd, SHUT_WR) != 0 ||
+    if (!tell_away(fd, why) || shutdown(fd, SHUT_WR) != 0 ||
         (recv(fd, dropped, sizeof dropped, 0) < 0 && errno != EAGAIN)) {
         diag_verbose(server->options.diag, 1,
             "a connection that was turned away was gone already: %s",
@@ -286,22 +306,21 @@ static bool admit(struct server *server, int fd, const union conn_address *peer)
             least = count;
         }
     }
-    kv_message_t message = {0};
-    struct op refusal = {.message = &message};
+    char why[KV_VALUE_MAX] = "";
     unsigned long long files;
     if (sum >= server->options.connections_max) {
-        op_refuse(&refusal, KV_BUSY,
+        (void)snprintf(why, sizeof why,
             "%u connections are open, as many as KV_MAX_CONNECTIONS allows; "
             "close one, or raise it",
             server->options.connections_max);
     } else if (files_are_short(fd, &files)) {
-        op_refuse(&refusal, KV_BUSY,
+        (void)snprintf(why, sizeof why,
             "the server may have %llu files open, and the last %d are not for "
             "connections; close one, or raise its limit of open files",
             files, SERVER_FILES_RESERVE);
     }
-    if (message.status != KV_SUCCESS) {
-        turn_away(server, fd, &message);
+    if (why[0] != '\0') {
+        turn_away(server, fd, why);
         return true;
     }
     struct conn *conn = conn_create(fd, peer);
