@@ -190,6 +190,33 @@ static void patterns_are_bounded(void)
     served_end(&served);
 }
 
+/* ---- DEBUG --------------------------------------------------------------- */
+
+static void debug_is_for_tests_alone(void)
+{
+    struct served served;
+    struct spoken spoken;
+    served_start(&served, &(struct served_options){.memory = true});
+    spoken_dial(&spoken, &served);
+#ifdef FIXKV_DEBUG
+    int64_t begun_ms = clock_steady_ms();
+    CHECK_TEXT(spoken_ask(&spoken, "DEBUG SLEEP 0.05"), "+OK");
+    CHECK(clock_steady_ms() - begun_ms >= 49);
+    CHECK_TEXT(spoken_ask(&spoken, "DEBUG SLEEP x"),
+        "-ERR DEBUG SLEEP takes 0 to 3600 seconds, and this is none");
+    CHECK_TEXT(spoken_ask(&spoken, "DEBUG SLEEP"),
+        "-ERR wrong number of arguments for 'debug|sleep' command");
+    CHECK_TEXT(spoken_ask(&spoken, "DEBUG foo"),
+        "-ERR unknown subcommand 'foo'. Try DEBUG HELP.");
+#else
+    CHECK_TEXT(spoken_ask(&spoken, "DEBUG SLEEP 0.05"),
+        "-ERR unknown command 'DEBUG', with args beginning with: 'SLEEP' "
+        "'0.05' ");
+#endif
+    spoken_close(&spoken);
+    served_end(&served);
+}
+
 /* ---- Backups ------------------------------------------------------------- */
 
 /* Waits until INFO has this line; the reply has it then. */
@@ -395,6 +422,7 @@ const struct test_case test_server_commands[] = {
     TEST_CASE(info_tells_what_is_so),
     TEST_CASE(settings_are_told),
     TEST_CASE(patterns_are_bounded),
+    TEST_CASE(debug_is_for_tests_alone),
     TEST_CASE(backups_are_saves),
     TEST_CASE(a_stop_waits_for_a_save),
     TEST_CASE(a_store_in_memory_is_not_saved),

@@ -109,9 +109,11 @@ unit: test-programs ## run unit tests alone (TESTS="crc32c file.names_move_and_g
 	@$(BUILD)/tests/unit $(TESTS)
 
 NO_RECOVER := -fno-sanitize-recover=all
-ASAN_FLAGS := -O1 -g -fsanitize=address,undefined $(NO_RECOVER)
-TSAN_FLAGS := -O1 -g -fsanitize=thread
-COVERAGE_FLAGS := -O0 -g --coverage
+# Of the variants that tests alone run: the server knows DEBUG.
+DEBUG_FLAGS := -DFIXKV_DEBUG
+ASAN_FLAGS := -O1 -g $(DEBUG_FLAGS) -fsanitize=address,undefined $(NO_RECOVER)
+TSAN_FLAGS := -O1 -g $(DEBUG_FLAGS) -fsanitize=thread
+COVERAGE_FLAGS := -O0 -g $(DEBUG_FLAGS) --coverage
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(NO_RECOVER)
 
 # $(call variant,NAME,FLAGS): builds the variant; its stages stand behind it.

@@ -40,6 +40,10 @@ static const struct command rows[] = {
         "Copies what a key holds to another key."},
     {"dbsize", 1, MANY, 0, 0, 0, keys_dbsize, "server", "1.0.0",
         "Returns the number of keys in the database."},
+#ifdef FIXKV_DEBUG
+    {"debug", -2, LONE, 0, 0, 0, NULL, "server", "1.0.0",
+        "A container for debugging commands."},
+#endif
     {"decr", 2, WRITE, 1, 1, 1, strings_decr, "string", "1.0.0",
         "Decrements the integer value of a key by one."},
     {"decrby", 3, WRITE, 1, 1, 1, strings_decrby, "string", "1.0.0",

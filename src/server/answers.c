@@ -1,8 +1,63 @@
 /* answers.c: the commands of the Redis protocol that are about the server, or
- * that nothing may go along with: who executes which, and their replies. */
+ * that nothing may go along with: who executes which, and their replies.
+ *
+ * FIXKV_DEBUG, which the builds with sanitizers and coverage define, adds DEBUG
+ * for tests; without it that is as unknown as any other word. */
 #include "server/worker.h"
 
 #include "command/session.h"
+
+#ifdef FIXKV_DEBUG
+#include "command/subcommand.h"
+#include "decimal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <time.h>
+
+enum { DEBUG_SLEEP_MAX_S = 3600 };
+
+/* The worker's other connections wait too, those of others do not. */
+static void debug_sleep(struct call *call)
+{
+    const struct resp_arg *arg = &call->args[2];
+    long double seconds;
+    if (!decimal_parse_float(arg->bytes, arg->size, &seconds) || seconds < 0 ||
+        seconds > DEBUG_SLEEP_MAX_S) {
+        resp_error(&call->reply,
+            "ERR DEBUG SLEEP takes 0 to %d seconds, and this is none",
+            DEBUG_SLEEP_MAX_S);
+        return;
+    }
+    struct timespec left = {.tv_sec = (time_t)seconds,
+        .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9L)};
+    while (nanosleep(&left, &left) != 0) {
+        assert(errno == EINTR);
+    }
+    resp_simple(&call->reply, "OK");
+}
+
+static void debug_help(struct call *call);
+
+static const struct subcommand debug_subcommands[] = {
+    {"debug|sleep", 3, debug_sleep, "SLEEP <seconds>",
+        "Stop the worker of this connection for <seconds>."},
+    {"debug|help", 2, debug_help, "HELP", "Prints this help."},
+    {0},
+};
+
+static void debug_help(struct call *call)
+{
+    subcommand_help(call, debug_subcommands);
+}
+
+static void debug(struct call *call)
+{
+    subcommand_run(call, debug_subcommands);
+}
+#endif
+
+/* ---- Who executes which -------------------------------------------------- */
 
 static const struct answer {
     const char *name;
@@ -11,6 +66,9 @@ static const struct answer {
     {"bgsave", saves_bgsave},
     {"client", clients_client},
     {"config", parameters_config},
+#ifdef FIXKV_DEBUG
+    {"debug", debug},
+#endif
     {"info", info_info},
     {"lastsave", saves_lastsave},
     {"save", saves_save},
