@@ -52,6 +52,7 @@
     X(sets_limits)                                                             \
     X(sets_model)                                                              \
     X(sets_threads)                                                            \
+    X(audit)                                                                   \
     X(strings)                                                                 \
     X(lists)                                                                   \
     X(lists_limits)                                                            \
