@@ -2,7 +2,10 @@
  *
  * SCAN hands out the keys; each record is then read by a chain of GET and TTL,
  * which is one instant: SCAN's own value with a TTL asked for later could be
- * the value of one session and the expiry of the next. */
+ * the value of one session and the expiry of the next.
+ *
+ * Lists and sets have no place in these files: they are left out, and counted,
+ * and the status says that something is missing. */
 #include "client_transfer/transfer.h"
 
 #include <assert.h>
@@ -26,7 +29,8 @@ struct exporter {
     struct progress progress;
     int signals; /* -1: they end the process */
     uint64_t exported;
-    size_t keys; /* of one SCAN */
+    uint64_t left_out; /* lists and sets */
+    size_t keys;       /* of one SCAN */
     uint8_t key[KV_SCAN_MAX][KV_KEY_SIZE];
     kv_message_t messages[TRANSFER_MESSAGES_MAX];
 };
@@ -70,7 +74,7 @@ static const kv_message_t *reply_of(const kv_message_t *chain)
     return chain[0].status == KV_ABORTED ? &chain[1] : &chain[0];
 }
 
-/* PROGRAM_YES also if the record is not there any more. */
+/* PROGRAM_YES also if the record is not there any more, or is no value. */
 static int write_record(
     struct exporter *exporter, const kv_message_t *chain, int64_t now_ms)
 {
@@ -78,7 +82,8 @@ static int write_record(
     int64_t ttl_ms;
     const kv_message_t *record = &chain[0];
     const kv_message_t *ttl = &chain[1];
-    if (reply_of(chain)->status == KV_NOT_FOUND) {
+    if (reply_of(chain)->status != KV_SUCCESS) {
+        exporter->left_out += reply_of(chain)->status == KV_WRONG_TYPE ? 1 : 0;
         return PROGRAM_YES;
     }
     if (!decimal_parse(ttl->value, ttl->value_len, &ttl_ms, &overflow) ||
@@ -114,6 +119,14 @@ static void fill_chains(struct exporter *exporter, size_t from, size_t count)
     }
 }
 
+/* True if nothing is wrong: a record that is gone, or a list or set, is no
+ * failure. */
+static bool is_told(const kv_message_t *reply)
+{
+    return reply->status == KV_SUCCESS || reply->status == KV_NOT_FOUND ||
+           reply->status == KV_WRONG_TYPE;
+}
+
 /* Why a chain failed, of the first that did; NULL: none. */
 static const kv_message_t *find_failed(
     const struct exporter *exporter, size_t count)
@@ -121,7 +134,7 @@ static const kv_message_t *find_failed(
     for (size_t i = 0; i < count; i++) {
         const kv_message_t *reply =
             reply_of(&exporter->messages[i * MESSAGES_EACH]);
-        if (reply->status != KV_SUCCESS && reply->status != KV_NOT_FOUND) {
+        if (!is_told(reply)) {
             return reply;
         }
     }
@@ -218,7 +231,7 @@ static int begin_progress(struct exporter *exporter, bool all)
     return PROGRAM_YES;
 }
 
-static void tell(struct exporter *exporter)
+static int tell(struct exporter *exporter)
 {
     int64_t elapsed_ms = progress_elapsed_ms(&exporter->progress);
     bool standard = strcmp(exporter->path, "-") == 0;
@@ -227,6 +240,14 @@ static void tell(struct exporter *exporter)
         "exported %" PRIu64 " records in %.1f s (%" PRIu64 "/s)\n",
         exporter->exported, (double)elapsed_ms / 1000,
         progress_rate(exporter->exported, elapsed_ms));
+    return exporter->left_out == 0
+               ? PROGRAM_YES
+               : program_fail(PROGRAM_NO,
+                     "export: %" PRIu64
+                     " keys hold lists or sets and are left out: "
+                     "such a file has values alone; client backup and client "
+                     "restore keep them",
+                     exporter->left_out);
 }
 
 static int run(struct exporter *exporter, kv_message_t *request)
@@ -248,8 +269,7 @@ static int run(struct exporter *exporter, kv_message_t *request)
     if (error != 0) {
         return fail_output(exporter, error);
     }
-    tell(exporter);
-    return PROGRAM_YES;
+    return tell(exporter);
 }
 
 int transfer_export(struct program *program, const char *path,

@@ -46,7 +46,9 @@ static const char export_help[] =
     "fails, an old one stays.  - is standard output.  Each record comes with\n"
     "the value and expiry of one instant; what exists throughout comes "
     "exactly\n"
-    "once.  Expiries are told by the clock of this machine.\n\n" FORMATS_HELP;
+    "once.  Expiries are told by the clock of this machine.  Lists and sets "
+    "are\nleft out: then their number is told, and the exit status is 1; "
+    "client backup and\nclient restore keep them.\n\n" FORMATS_HELP;
 
 static const char import_help[] =
     "- is standard input.  Records that are there already get the new value; "
