@@ -7,7 +7,7 @@ MUTATED := wire resp wal backup
 
 TORTURE_PROGRAMS := $(addprefix $(BUILD)/torture/, \
 	nth power/record power/verify damage clock_frames \
-	$(MUTATED:%=mutate-%) history transfers race \
+	$(MUTATED:%=mutate-%) history transfers collections race \
 	$(patsubst %,preload/%.so,clock disk nth power))
 
 # What the row kill and those that need a server of their own share.
@@ -85,6 +85,12 @@ $(BUILD)/torture/transfers: $(call torture_object,$(addprefix transfers/, \
 		transfers bank sum)) \
 		$(call test_object,arguments guard) $(SERVER_PARTS) \
 		$(BUILD)/lib/libfixkv.a
+	$(LINK_TEST)
+
+$(BUILD)/torture/collections: $(call torture_object,$(addprefix collections/, \
+		collections guests world world_talk writer)) \
+		$(call test_object,arguments audit guard talk tcp) \
+		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/race: $(call torture_object,race)
