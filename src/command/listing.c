@@ -40,9 +40,11 @@ static bool is_read(const struct command *row)
            (!is_group(row, "server") || (row->flags & COMMAND_MANY) != 0);
 }
 
+/* INFO only tells. */
 static bool is_admin(const struct command *row)
 {
-    return is_group(row, "server") && row->run == NULL;
+    return is_group(row, "server") && row->run == NULL &&
+           strcmp(row->name, "info") != 0;
 }
 
 static bool is_unqueued(const struct command *row)
