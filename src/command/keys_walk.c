@@ -156,6 +156,15 @@ static bool read_options(
     return true;
 }
 
+/* How many buckets a call looks at: as in Redis more where more keys are asked
+ * for, since many of them may be empty. */
+static uint32_t buckets_for(int64_t count)
+{
+    enum { BUCKETS_A_KEY = 10, BUCKETS_MAX = 64 * 1024 };
+    uint64_t buckets = u64_min((uint64_t)count, BUCKETS_MAX) * BUCKETS_A_KEY;
+    return (uint32_t)u64_max(u64_min(buckets, BUCKETS_MAX), TABLE_SCAN_BUCKETS);
+}
+
 /* Whole buckets, until there are count keys, whether they match or not. */
 void keys_scan(struct call *call)
 {
@@ -169,12 +178,11 @@ void keys_scan(struct call *call)
     search_begin(call, &search, &buffer);
     uint64_t position = u64_reverse(cursor);
     search.from = position;
-    uint32_t buckets = 0;
+    uint32_t left = buckets_for(count);
     do {
         view_visit(call->view, &position, search_see, &search);
-        buckets++;
-    } while (position != 0 && buckets < TABLE_SCAN_BUCKETS &&
-             search.seen < (uint64_t)count);
+        left--;
+    } while (position != 0 && left > 0 && search.seen < (uint64_t)count);
     uint8_t text[DECIMAL_MAX];
     resp_array(&call->reply, 2);
     resp_bulk(&call->reply, text,
