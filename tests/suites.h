@@ -93,6 +93,7 @@
     X(server_stall)                                                            \
     X(command_threads)                                                         \
     X(transaction)                                                             \
+    X(server_resp_limits)                                                      \
     X(server_resp)                                                             \
     X(server_commands)                                                         \
     X(clients)                                                                 \

@@ -47,7 +47,7 @@ TESTED_PARTS := client_options client_moment client_program \
 
 # What suites share.
 TEST_PARTS := support fake served samples tabled disk logged stored called \
-	audit model resp_feed spoken talked \
+	audit model resp_feed spoken talked dialog \
 	torture/history/linear torture/history/linear_model \
 	torture/history/worlds
 
