@@ -24,6 +24,7 @@ static struct arena_block *make_block(struct arena *arena, size_t size)
         block->adopted = NULL;
         arena->blocks = block;
         arena->used = 0;
+        arena->held += size;
     }
     return block;
 }
@@ -44,7 +45,7 @@ void *arena_take(struct arena *arena, size_t size)
 }
 
 /* Behind the block that is filled, so that this goes on being filled. */
-bool arena_adopt(struct arena *arena, void *memory)
+bool arena_adopt(struct arena *arena, void *memory, size_t size)
 {
     if (memory == NULL) {
         return true;
@@ -59,6 +60,7 @@ bool arena_adopt(struct arena *arena, void *memory)
     *block = (struct arena_block){
         .next = arena->blocks->next, .size = 0, .adopted = memory};
     arena->blocks->next = block;
+    arena->held += size;
     return true;
 }
 
@@ -85,6 +87,7 @@ void arena_reset(struct arena *arena)
     }
     free_from(kept->next);
     kept->next = NULL;
+    arena->held = kept->size;
 }
 
 void arena_free(struct arena *arena)

@@ -13,13 +13,14 @@ struct arena_block;
 struct arena {
     struct arena_block *blocks; /* the first is the one that is filled */
     size_t used;                /* bytes of it */
+    size_t held;                /* bytes of all of them */
 };
 
 /* size bytes for anything, or NULL. */
 void *arena_take(struct arena *arena, size_t size);
-/* Takes over memory from malloc.  False, and it is the caller's still, without
- * memory to note it in.  NULL is fine. */
-bool arena_adopt(struct arena *arena, void *memory);
+/* Takes over size bytes from malloc.  False, and they are the caller's still,
+ * without memory to note them in.  NULL is fine. */
+bool arena_adopt(struct arena *arena, void *memory, size_t size);
 /* Frees all but one block, which is used again. */
 void arena_reset(struct arena *arena);
 /* Frees all. */

@@ -22,7 +22,7 @@ static void things_stay_as_they_are(void)
             CHECK_U64((uintptr_t)things[i] % 16, 0);
             memset(things[i], (int)(i % 251), sizes[i]);
             if (test_random_once_in(&random, 50)) {
-                CHECK(arena_adopt(&arena, malloc(100)));
+                CHECK(arena_adopt(&arena, malloc(100), 100));
             }
         }
         size_t wrong = 0;
@@ -41,12 +41,12 @@ static void things_stay_as_they_are(void)
 static void what_is_adopted_is_freed_with_the_rest(void)
 {
     struct arena arena = {0};
-    CHECK(arena_adopt(&arena, NULL));
+    CHECK(arena_adopt(&arena, NULL, 0));
     CHECK(arena.blocks == NULL);
     for (int i = 0; i < 10; i++) {
         uint8_t *bytes = malloc(LARGE);
         REQUIRE(bytes != NULL);
-        CHECK(arena_adopt(&arena, bytes));
+        CHECK(arena_adopt(&arena, bytes, LARGE));
         memset(bytes, i, LARGE);
         uint8_t *taken = arena_take(&arena, 8);
         REQUIRE(taken != NULL);

@@ -168,11 +168,12 @@ void conn_keep_rest(struct conn *conn, uint8_t *bytes, size_t size, size_t used,
         return;
     }
     /* Operations point into it. */
+    uint32_t room = conn->input_room;
     conn->input = NULL;
     conn->input_room = 0;
     conn->input_size = 0;
     conn_keep(conn, bytes + used, size - used);
-    if (!arena_adopt(arena, bytes)) {
+    if (!arena_adopt(arena, bytes, room)) {
         free(bytes);
         conn->broken = true;
     }

@@ -100,7 +100,7 @@ static bool take_transaction(
         &taken->queued, &taken->bytes, &taken->watched};
     bool adopted = true;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        if (!arena_adopt(&batch->memory, parts[i]->bytes)) {
+        if (!arena_adopt(&batch->memory, parts[i]->bytes, parts[i]->room)) {
             buffer_free(parts[i]);
             adopted = false;
         }

@@ -71,6 +71,7 @@ static struct bundle *make_bundle(struct worker *worker)
     bundle->batch.commit_replies = (struct buffer){.max = BATCH_REPLIES_MAX};
     bundle->worker = worker;
     bundle->lent_ms = 0;
+    bundle->lent_bytes = 0;
     bundle->batch.done = batch_done;
     bundle->batch.owner = bundle;
     empty(bundle);
@@ -81,6 +82,9 @@ static struct bundle *make_bundle(struct worker *worker)
 /* Whether the one that is filled can be lent. */
 static bool has_spare(struct worker *worker)
 {
+    if (worker->lent_bytes > WORKER_LENT_MAX) {
+        return false;
+    }
     if (worker->spare == NULL) {
         worker->spare = make_bundle(worker);
     }
@@ -175,6 +179,8 @@ void turn_finish(struct worker *worker, struct bundle *bundle)
     empty(bundle);
     worker->away--;
     worker->lent -= bundle->lent_ms != 0 ? 1 : 0;
+    worker->lent_bytes -= bundle->lent_bytes;
+    bundle->lent_bytes = 0;
     bundle->lent_ms = 0;
     bundle->next = worker->spare;
     worker->spare = bundle;
@@ -241,6 +247,7 @@ static void flush(struct worker *worker)
     worker->turn_stats.requests += batch->count;
     publish_stats(worker);
     storage_read(worker->options.storage, batch);
+    uint64_t held = batch->memory.held + batch->replies.size;
     bool committed = commit(worker, batch);
     /* If not, the batch and the messages of its commits are the committer's;
      * the list of spans, and the messages of the others, are not. */
@@ -256,6 +263,8 @@ static void flush(struct worker *worker)
         empty(bundle);
     } else {
         bundle->lent_ms = clock_steady_ms();
+        bundle->lent_bytes = held;
+        worker->lent_bytes += held;
         worker->lent++;
         worker->away++;
         worker->bundle = worker->spare;
@@ -357,7 +366,8 @@ static void serve(struct worker *worker, struct conn *conn)
 static bool is_full(const struct bundle *bundle)
 {
     return bundle->batch.count >= WORKER_FLUSH_OPS ||
-           bundle->bytes_used + CONN_ROOM > BUNDLE_BYTES;
+           bundle->bytes_used + CONN_ROOM > BUNDLE_BYTES ||
+           bundle->batch.memory.held > WORKER_LARGE_MAX;
 }
 
 void turn_run(struct worker *worker)

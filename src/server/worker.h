@@ -44,6 +44,11 @@ enum {
     WORKER_ROUNDS_MAX = 16, /* that its connections wait for */
     WORKER_GATHERED_MAX = 2 * BATCH_REPLIES_MAX,
     WORKER_REPLIES_KEPT = 256 * 1024, /* room of a buffer that is used again */
+    /* Bytes of large requests and transactions that one bundle takes, and one
+     * connection's more; of these and of replies that all lent ones hold, and
+     * one bundle's more. */
+    WORKER_LARGE_MAX = 1 << 20,
+    WORKER_LENT_MAX = 32 << 20,
     BUNDLE_BYTES =
         BATCH_OPS_MAX * KV_MESSAGE_SIZE + WORKER_FLUSH_OPS * CACHE_LINE
 };
@@ -77,6 +82,7 @@ struct bundle {
     struct worker *worker;
     struct bundle *next; /* spare, or done */
     int64_t lent_ms;     /* since when; 0: not, or its connections have gone */
+    uint64_t lent_bytes; /* that it held then; 0: not */
     uint8_t *bytes;      /* BUNDLE_BYTES, begins with a cache line */
     uint32_t bytes_used;
     uint32_t spans_count;
@@ -124,8 +130,9 @@ struct worker {
     struct bundle *spare;
     struct bundle *bundles[WORKER_BUNDLES_MAX];
     unsigned bundles_count;
-    unsigned lent; /* bundles that connections wait for */
-    unsigned away; /* bundles, backups and rounds */
+    unsigned lent;       /* bundles that connections wait for */
+    uint64_t lent_bytes; /* of all bundles that are away */
+    unsigned away;       /* bundles, backups and rounds */
     unsigned rounds_away;
     int64_t look_ms; /* when to look at what is lent */
     struct deadlines deadlines;
