@@ -120,3 +120,21 @@ void dialog_add_mget(struct buffer *requests, int count)
         dialog_add(requests, "$%d\r\n%s\r\n", length, key);
     }
 }
+
+int dialog_take_mget(int fd)
+{
+    char line[DIALOG_LINE_MAX + 1];
+    dialog_receive(fd, line, sizeof line);
+    if (line[0] != '*') {
+        CHECK_INT(line[0], '-');
+        return 0;
+    }
+    int count = atoi(line + 1);
+    size_t size = (size_t)count * (KV_VALUE_MAX + sizeof "$256\r\n\r\n" - 1);
+    char *values = malloc(size);
+    REQUIRE(values != NULL);
+    CHECK_U64(served_receive(fd, values, size), size);
+    CHECK_BYTES(values, "$256\r\n", 6);
+    free(values);
+    return count;
+}

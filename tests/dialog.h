@@ -34,5 +34,7 @@ void dialog_exchange(
 void dialog_fill(int fd);
 /* An MGET of count such values. */
 void dialog_add_mget(struct buffer *requests, int count);
+/* Takes its reply, or an error.  Returns how many values came. */
+int dialog_take_mget(int fd);
 
 #endif

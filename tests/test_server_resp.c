@@ -210,25 +210,6 @@ static void watched_keys_are_seen_to_change(void)
 
 /* ---- Replies ------------------------------------------------------------- */
 
-/* Takes one reply to a large MGET, or an error.  Returns how many values. */
-static int take_mget(int fd)
-{
-    char line[DIALOG_LINE_MAX + 1];
-    dialog_receive(fd, line, sizeof line);
-    if (line[0] != '*') {
-        CHECK_INT(line[0], '-');
-        return 0;
-    }
-    int count = atoi(line + 1);
-    size_t size = (size_t)count * (KV_VALUE_MAX + sizeof "$256\r\n\r\n" - 1);
-    char *values = malloc(size);
-    REQUIRE(values != NULL);
-    CHECK_U64(served_receive(fd, values, size), size);
-    CHECK_BYTES(values, "$256\r\n", 6);
-    free(values);
-    return count;
-}
-
 /* Each request has its reply, whatever there is room for, and the connection
  * goes on. */
 static void every_request_has_a_reply_though_they_are_large(void)
@@ -256,7 +237,7 @@ static void every_request_has_a_reply_though_they_are_large(void)
     dialog_receive(fd, line, sizeof line);
     if (line[0] == '*') {
         for (int i = 0; i < REQUESTS; i++) {
-            total += take_mget(fd);
+            total += dialog_take_mget(fd);
         }
         CHECK_INT(total, REQUESTS * (DIALOG_LARGE / 2 - 2));
     } else {

@@ -193,6 +193,52 @@ static void a_stalled_disk_keeps_nobody(void)
     served_end(&served);
 }
 
+/* What waits for the disk with large replies and requests is bounded: who comes
+ * then is told so at once. */
+static void what_waits_for_the_disk_is_bounded(void)
+{
+    enum { PEERS = 14 };
+    struct served served;
+    int fds[PEERS];
+    served_start(&served, &served_kinds[0]);
+    int native = served_dial(&served);
+    struct buffer request = dialog_text();
+    dialog_add_mget(&request, DIALOG_LARGE - 2);
+    dialog_add(&request, "SET more 1\r\n");
+    for (int i = 0; i < PEERS; i++) {
+        fds[i] = served_dial(&served);
+        dialog_ask(fds[i], "PING\r\n", "+PONG\r\n");
+    }
+    dialog_fill(fds[0]);
+    CHECK_INT(pthread_mutex_lock(&served.storage->wal->sync_lock), 0);
+    dialog_say(fds[0], "SET here 2\r\n");
+    await_silence(native);
+    for (int i = 1; i < PEERS; i++) {
+        served_send(fds[i], request.bytes, request.size);
+        served_await_sent(fds[i]);
+        served_check_alive(native);
+    }
+    int told = 0;
+    for (int i = 1; i < PEERS; i++) {
+        char line[DIALOG_LINE_MAX + 1];
+        CHECK_INT(dialog_take_mget(fds[i]), DIALOG_LARGE - 2);
+        dialog_receive(fds[i], line, sizeof line);
+        CHECK(strncmp(line, "-BUSY ", 6) == 0);
+        told += strstr(line, "as many as may") != NULL ? 1 : 0;
+    }
+    CHECK(told > 0);
+    CHECK_INT(pthread_mutex_unlock(&served.storage->wal->sync_lock), 0);
+    served_await_figure(native, "disk_silent_ms", 0);
+    for (int i = 1; i < PEERS; i++) {
+        dialog_ask(fds[i], "SET more 1\r\n", "+OK\r\n");
+        close(fds[i]);
+    }
+    buffer_free(&request);
+    close(fds[0]);
+    close(native);
+    served_end(&served);
+}
+
 /* ---- A client that does not read ----------------------------------------- */
 
 static void who_does_not_read_is_not_read_from(void)
@@ -225,6 +271,7 @@ const struct test_case test_server_resp_limits[] = {
     TEST_CASE(what_is_too_long_is_dropped),
     TEST_CASE(large_partial_requests_count_as_memory_held),
     TEST_CASE(a_stalled_disk_keeps_nobody),
+    TEST_CASE(what_waits_for_the_disk_is_bounded),
     TEST_CASE(who_does_not_read_is_not_read_from),
     TEST_END,
 };
