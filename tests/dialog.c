@@ -129,7 +129,7 @@ int dialog_take_mget(int fd)
         CHECK_INT(line[0], '-');
         return 0;
     }
-    int count = atoi(line + 1);
+    int count = (int)strtol(line + 1, NULL, 10);
     size_t size = (size_t)count * (KV_VALUE_MAX + sizeof "$256\r\n\r\n" - 1);
     char *values = malloc(size);
     REQUIRE(values != NULL);

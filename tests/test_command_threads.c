@@ -120,7 +120,7 @@ static void set_both(struct actor *actor, int value)
     char words[64];
     transaction_init(&transaction);
     transaction.open = true;
-    for (char key = 'a'; key <= 'b'; key++) {
+    for (int key = 'a'; key <= 'b'; key++) {
         (void)snprintf(words, sizeof words, "SET %c %d", key, value);
         prepare(&call, args, words);
         call.reply = (struct resp_reply){.buffer = &queued, .version = 2};
