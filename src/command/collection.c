@@ -39,7 +39,8 @@ void collection_read(const struct record *record, struct collection *head)
 
 static bool write_record(struct view *view, const struct part *part)
 {
-    struct record *record = view_edit(view, part->name, NULL);
+    struct record *record = part->fresh ? view_add(view, part->name)
+                                        : view_edit(view, part->name, NULL);
     if (record == NULL) {
         return false;
     }

@@ -77,6 +77,7 @@ struct part {
     const void *bytes;
     size_t size;
     int64_t number; /* 0, or a negative one that the kind keeps with it */
+    bool fresh;     /* there is no such record: nobody needs to look */
 };
 bool collection_put(struct view *view, const struct part *part);
 bool collection_drop(struct view *view, struct name name, unsigned kind);

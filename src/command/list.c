@@ -163,6 +163,7 @@ void list_begin(struct call *call, struct list *list)
     list->expire_ms = 0;
 }
 
+/* A position outside the list has no record. */
 void list_put(struct call *call, const struct list *list, int64_t i,
     const void *bytes, size_t size)
 {
@@ -172,6 +173,7 @@ void list_put(struct call *call, const struct list *list, int64_t i,
         .kind = KIND_ELEMENT,
         .bytes = bytes,
         .size = size,
+        .fresh = i < 0 || i >= list_length(list),
     };
     bool put = collection_put(call->view, &part);
     assert(put);

@@ -229,12 +229,14 @@ static inline void note_log(struct view *view, struct change *change)
     }
 }
 
-struct record *view_edit(
-    struct view *view, struct name name, const struct record *from)
+/* unknown: the table has none of that name. */
+static inline struct record *edit(struct view *view, struct name name,
+    const struct record *from, bool unknown)
 {
     assert(view->overlay != NULL);
     struct change *change = find_change(view, name);
-    bool in_table = change == NULL && find_in_table(view, name) != NULL;
+    bool in_table =
+        change == NULL && !unknown && find_in_table(view, name) != NULL;
     bool more = change == NULL ? !in_table : change->record == NULL;
     if ((more && view_space(view) == 0) || !take_room(view, change)) {
         return NULL;
@@ -254,6 +256,18 @@ struct record *view_edit(
     change->record->stamp = ++view->overlay->stamp;
     note_log(view, change);
     return change->record;
+}
+
+struct record *view_edit(
+    struct view *view, struct name name, const struct record *from)
+{
+    return edit(view, name, from, false);
+}
+
+struct record *view_add(struct view *view, struct name name)
+{
+    table_prefetch_bucket(view->table, name.hash);
+    return edit(view, name, NULL, true);
 }
 
 bool view_remove(struct view *view, struct name name)

@@ -130,6 +130,9 @@ static inline void view_prefetch_record(
  * is full, or the group is (view_full). */
 struct record *view_edit(
     struct view *view, struct name name, const struct record *from);
+/* As view_edit without from, of a name that the table is known not to have,
+ * unless the group has removed it: so the table is not asked. */
+struct record *view_add(struct view *view, struct name name);
 /* It must be there.  False if the group is full. */
 bool view_remove(struct view *view, struct name name);
 /* Removes all records.  False if the group is: it must be this chain's. */
