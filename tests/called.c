@@ -114,7 +114,7 @@ const char *called_run(struct called *called, const char *line)
     size_t size = strlen(line);
     uint8_t *bytes = malloc(size + 1);
     REQUIRE(bytes != NULL);
-    memcpy(bytes, line, size);
+    memcpy(bytes, line, size + 1);
     bytes[size] = '\n';
     struct resp_scan scan = {0};
     struct resp_request request = {.args = called->args};

@@ -42,7 +42,7 @@ static struct view *begin(
 {
     uint8_t key[KV_KEY_SIZE] = {0};
     struct view *view = &called->storage->view;
-    memcpy(key, name, strlen(name));
+    memcpy(key, name, strnlen(name, sizeof key));
     lock(&called->storage->commit);
     view_begin(view, 16);
     const struct record *record = view_find(view, view_name(view, key));
@@ -62,7 +62,7 @@ static void put_head(
     struct view *view, const char *name, const struct collection *head)
 {
     uint8_t key[KV_KEY_SIZE] = {0};
-    memcpy(key, name, strlen(name));
+    memcpy(key, name, strnlen(name, sizeof key));
     REQUIRE(collection_write(view, view_name(view, key), head, 0));
 }
 

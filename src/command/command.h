@@ -20,12 +20,12 @@ enum { COMMAND_NAME_MAX = 24, COMMAND_WHY_MAX = 320 };
 
 struct command {
     char name[COMMAND_NAME_MAX]; /* in lower case, zero-padded */
-    int8_t arity; /* arguments, the name among them; negative: at least */
+    int16_t arity; /* arguments, the name among them; negative: at least */
     uint8_t flags;
-    int8_t
-        first;   /* where the keys are, as COMMAND tells: number of the first */
-    int8_t last; /* argument, of the last one (-1: the last of all), step */
-    int8_t step;
+    int16_t
+        first; /* where the keys are, as COMMAND tells: number of the first */
+    int16_t last; /* argument, of the last one (-1: the last of all), step */
+    int16_t step;
     void (*run)(struct call *call); /* NULL: the server's */
     const char *group;
     const char *since; /* version of Redis */

@@ -200,6 +200,7 @@ void conn_keep(struct conn *conn, const uint8_t *bytes, size_t size)
         conn->input = input;
         conn->input_room = room;
     }
+    assert(conn->input != NULL);
     memcpy(conn->input, bytes, size);
 }
 

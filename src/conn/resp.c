@@ -174,9 +174,11 @@ static bool take_call(struct conn *conn, struct call *call, struct batch *batch,
     session->last = call->command->name;
     const char *refusal =
         call->command->run == transaction_exec ? refuse_exec(session) : NULL;
+    bool queued = session->transaction.open && (flags & COMMAND_AT_ONCE) == 0;
     if (refusal != NULL) {
         answer_error(conn, call, refusal, batch, intake);
-    } else if (session->transaction.open && (flags & COMMAND_AT_ONCE) == 0) {
+    } else if (queued || ((flags & COMMAND_SESSION) != 0 &&
+                             (flags & COMMAND_LONE) == 0)) {
         answer(conn, call, batch, intake);
     } else if ((flags & COMMAND_LONE) != 0) {
         if (intake->finished) {
@@ -190,8 +192,6 @@ static bool take_call(struct conn *conn, struct call *call, struct batch *batch,
                 (struct op){.call = kept, .verb = VERB_CALL};
             intake->lone = true;
         }
-    } else if ((flags & COMMAND_SESSION) != 0) {
-        answer(conn, call, batch, intake);
     } else {
         add_call(conn, call, batch, intake);
     }

@@ -141,6 +141,7 @@ static inline bool take_room(struct view *view, const struct change *change)
 
 static const struct record *find_in_table(struct view *view, struct name name)
 {
+    assert(view->overlay != NULL);
     return view->overlay->flushed
                ? NULL
                : table_find(view->table, name.hash, name.key);
