@@ -7,6 +7,7 @@ Everything that a row starts or makes hangs on its Row, which takes it down
 also when the row fails or is interrupted."""
 import contextlib
 import json
+import itertools
 import mmap
 import os
 import re
@@ -383,8 +384,91 @@ class Writer(threading.Thread):
                 f"was acknowledged, {sorted(self.doubtful)[:9]} in doubt")
 
 
-def begin_writers(row, server, count, **options):
-    writers = [Writer(server, i, **options) for i in range(count)]
+class TransactionWriter(Writer):
+    """The same by transactions of the Redis protocol: each adds the number to
+    a list of the last ones and to a set, and counts; all under keys that no
+    other writer has had."""
+
+    KEPT = 200
+    made = itertools.count()
+
+    def __init__(self, server, number, pause=Writer.PAUSE_S):
+        super().__init__(server, number, pause)
+        self.key = b"transactions %d" % next(self.made)
+        self.done = set()
+
+    @staticmethod
+    def ask(connection, *commands):
+        """The last line of the replies to commands, or all of an array."""
+        connection.sendall(b"".join(b"%s\r\n" % one for one in commands))
+        lines = connection.makefile("rb", buffering=0)
+        last = b""
+        for _ in commands:
+            last = lines.readline().rstrip()
+            count = int(last[1:]) if last[:1] == b"*" else 0
+            members = []
+            for _ in range(count):
+                member = lines.readline().rstrip()
+                if member[:1] == b"$" and member != b"$-1":
+                    member = lines.readline().rstrip()
+                members.append(member)
+            last = members if count else last
+        if not last:
+            raise ConnectionError("closed by the server")
+        return last
+
+    def write(self, connection):
+        self.last += 1
+        began = time.monotonic()
+        reply = self.ask(connection, b"MULTI",
+                         b'RPUSH "%s l" %d' % (self.key, self.last),
+                         b'LTRIM "%s l" -%d -1' % (self.key, self.KEPT),
+                         b'SADD "%s s" %d' % (self.key,
+                                              self.last % self.KEPT),
+                         b'INCR "%s"' % self.key, b"EXEC")
+        said = b"" if isinstance(reply, list) else reply
+        status = (SUCCESS if not said else
+                  BUSY if said.startswith(b"-BUSY") else
+                  READ_ONLY if said.startswith(b"-MISCONF") else INTERNAL)
+        with self.condition:
+            self.longest = max(self.longest, time.monotonic() - began)
+            self.counts[status] = self.counts.get(status, 0) + 1
+            self.texts[status] = said.decode()
+            if status == SUCCESS:
+                self.done.add(self.last)
+            elif status == INTERNAL or b"may yet" in said:
+                self.doubtful.add(self.last)
+            self.condition.notify_all()
+        if status != SUCCESS:
+            self.over.wait(self.pause)
+
+    def check(self, connection):
+        with self.server.connect() as other:
+            kept = self.ask(other, b'LRANGE "%s l" 0 -1' % self.key)
+            some = self.ask(other, b'SMEMBERS "%s s"' % self.key)
+            count = self.ask(other, b'MGET "%s"' % self.key)
+        kept = [int(one) for one in kept] if kept != b"*0" else []
+        some = {int(one) for one in some} if some != b"*0" else set()
+        count = int(count[0]) if count != [b"$-1"] else 0
+        may = self.done | self.doubtful
+        lost = {one for one in self.done
+                if not kept or one >= kept[0]} - set(kept)
+        good = (not lost and kept == sorted(set(kept)) and set(kept) <= may and
+                len(self.done) <= count <= len(may) and
+                len(kept) == min(count, self.KEPT) and
+                {one % self.KEPT for one in self.done} <= some <=
+                {one % self.KEPT for one in may})
+        return None if good else (
+            f"{self.key.decode()}: {count} are there, the last {kept[-9:]}, "
+            f"lost {sorted(lost)[:9]}; {len(self.done)} were acknowledged, "
+            f"in doubt {sorted(self.doubtful)[:9]}")
+
+
+def begin_writers(row, server, count, kinds=(Writer, TransactionWriter),
+                  **options):
+    """Of these kinds in turn."""
+    writers = [kinds[i % len(kinds)](server, i, **options)
+               for i in range(count)]
     for writer in writers:
         row.stack.callback(writer.over.set)
         writer.start()
