@@ -3,6 +3,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char *verb_name(unsigned verb)
+{
+    switch (verb) {
+    case VERB_SWEEP:
+        return "SWEEP";
+    case VERB_MARK:
+        return "MARK";
+    case VERB_RECORD:
+        return "RECORD";
+    case VERB_DROP:
+        return "DROP";
+    case VERB_FLUSH:
+        return "FLUSH";
+    default:
+        return kv_request_name((int)verb);
+    }
+}
+
 void op_refuse(struct op *op, kv_error_t status, const char *format, ...)
 {
     char text[KV_VALUE_MAX + 1];

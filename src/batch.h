@@ -86,6 +86,9 @@ static inline unsigned verb_flags(unsigned verb)
     return verb < VERB_COUNT ? verb_flags_table[verb] : 0;
 }
 
+/* The name of a request, or of what only the log has. */
+const char *verb_name(unsigned verb);
+
 enum op_state {
     OP_READ,   /* executes at once, under the bucket's mutex */
     OP_STILL,  /* a call that reads many records at one instant: at once, under

@@ -17,8 +17,8 @@
 
 enum { READ_RECORDS = 2048 };
 
-__attribute__((format(printf, 4, 5))) static void complain(
-    struct look *look, enum kind kind, uint64_t lsn, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void complain(struct look *look,
+    enum file_kind kind, uint64_t lsn, const char *format, ...)
 {
     va_list arguments;
     if (look->problems < PROBLEMS_MAX) {

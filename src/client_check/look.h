@@ -12,10 +12,10 @@ enum {
     PROBLEM_SIZE = 1024
 };
 
-enum kind { OF_BACKUP, OF_LOG, OF_OLDER_LOG, OF_STORE };
+enum file_kind { OF_BACKUP, OF_LOG, OF_OLDER_LOG, OF_STORE };
 
 struct problem {
-    enum kind kind; /* with lsn, what tells one from another */
+    enum file_kind kind; /* with lsn, what tells one from another */
     uint64_t lsn;
     char text[PROBLEM_SIZE];
 };

@@ -8,6 +8,7 @@
 
 #include "client_program.h"
 #include "file.h"
+#include "kind.h"
 
 enum { TEXT_SIZE = 64 * 1024 };
 
@@ -34,14 +35,20 @@ static ssize_t write_text(void *cookie, const char *text, size_t size)
 void lost_print(FILE *out, const struct lost_item *item)
 {
     if (item->readable) {
-        kv_message_t message = {.type = item->type};
-        bool sweep = (item->type & ~(unsigned)KV_LINKED) == VERB_SWEEP;
+        unsigned verb = item->type & ~(unsigned)KV_LINKED;
+        kv_message_t message = {0};
         memcpy(message.key, item->key, sizeof message.key);
-        (void)fprintf(out, "LSN %" PRIu64 " %s%s \"", item->first,
-            sweep ? "expired" : kv_request_name(item->type),
-            (item->type & KV_LINKED) != 0 ? " (linked)" : "");
-        program_print_bytes(out, message.key, program_key_length(&message));
-        (void)fputs("\"\n", out);
+        (void)fprintf(out, "LSN %" PRIu64 " %s%s", item->first,
+            verb == VERB_SWEEP ? "expired" : verb_name(verb),
+            verb != item->type ? " (linked)" : "");
+        if (item->inner) {
+            (void)fputs(" part of a list or set", out);
+        } else if (verb != VERB_FLUSH) {
+            (void)fputs(" \"", out);
+            program_print_bytes(out, message.key, program_key_length(&message));
+            (void)fputc('"', out);
+        }
+        (void)fputc('\n', out);
     } else if (item->first == item->last) {
         (void)fprintf(out, "LSN %" PRIu64 " unknown\n", item->first);
     } else {
@@ -89,7 +96,8 @@ static int take(void *context, const struct frame *frames, uint32_t count,
         struct lost_item item = {.first = frame->lsn,
             .last = frame->lsn,
             .readable = true,
-            .type = frame->message.type};
+            .type = frame->message.type,
+            .inner = kind_inner(frame->message.status)};
         memcpy(item.key, frame->message.key, sizeof item.key);
         lost->writes++;
         add(list, &item);

@@ -60,6 +60,7 @@ struct lost_item {
     uint64_t last;
     bool readable; /* one frame; else nothing is known of them */
     uint8_t type;
+    bool inner; /* the key is no client's */
     uint8_t key[KV_KEY_SIZE];
 };
 

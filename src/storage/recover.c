@@ -71,7 +71,7 @@ static int replay_frame(struct replay *replay, const struct frame *frame,
         snprintf(why, WAL_WHY_MAX,
             "the frame with LSN %" PRIu64 ", a valid %s, cannot be applied: "
             "%s: log and backup do not belong together",
-            frame->lsn, kv_request_name(op->verb),
+            frame->lsn, verb_name(op->verb),
             kv_error_text(op->message->status));
         return -EUCLEAN;
     }
