@@ -99,6 +99,15 @@ fill() {
         --depth 32 --fill --keep --prefix "$1" --keys "$2" >/dev/null 2>&1
 }
 
+# redis COMMAND...: to the server, by the Redis protocol: its replies, line by
+# line.
+redis() {
+    exec 6<>"/dev/tcp/127.0.0.1/$KV_PORT"
+    printf '%s\r\n' "$@" QUIT >&6
+    timeout 20 tr -d '\r' <&6
+    exec 6>&-
+}
+
 finish() {
     echo "$passed passed, $failed failed"
     [[ $failed -eq 0 ]]
