@@ -7,7 +7,8 @@
  * of these and of before and after; N is odd, so that it takes both): a server
  * goes on with the directory that the last one left, shows that it has all that
  * was acknowledged before, and serves one connection that writes, and has a
- * backup written now and then, until its n-th call.  The next one is killed
+ * backup written now and then, and one that changes collections, until its n-th
+ * call; its files then are audited.  The next one is killed
  * too, in one of the first calls of its recovery.  A process that is killed
  * loses nothing in any way to sync.  The last line is "N passed, N failed", in
  * servers that were killed. */
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +27,12 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "audit.h"
 #include "bytes.h"
 #include "crash_server.h"
 #include "crash_writer.h"
 #include "guard.h"
+#include "torture/collections/writer.h"
 #include "torture/nth.h"
 #include "torture/preload/preload.h"
 
@@ -54,10 +58,14 @@ struct test {
     struct crash_settings settings;
     struct crash_server process;
     struct crash_writer writer;
+    struct writer *collections;
+    bool served; /* there is a store */
     kv_client_t *client;
     struct nth_shared *shared;
     uint64_t requests;
     uint64_t struck[PHASES][DISK_KINDS];
+    uint64_t units;    /* of the writer of collections, acknowledged */
+    uint64_t inner;    /* records audited */
     uint64_t restarts; /* that could be looked at */
     uint64_t backups;
     uint64_t passed;
@@ -118,6 +126,11 @@ static void look(struct test *test)
     struct crash_writer before = test->writer;
     atomic_store(&test->shared->paused, true);
     (void)crash_writer_check(&test->writer, test->process.port);
+    if (!test->writer.complained) {
+        writer_check(test->collections, test->process.port, PLANT_NOTHING);
+        test->writer.complained = test->collections->complained;
+        test->collections->complained = false;
+    }
     if (test->writer.complained && atomic_load(&test->shared->struck)) {
         test->writer = before; /* it was killed just before */
     } else {
@@ -126,13 +139,29 @@ static void look(struct test *test)
     atomic_store(&test->shared->paused, false);
 }
 
+static void *write_collections(void *context)
+{
+    struct test *test = context;
+    writer_run(test->collections, test->process.port);
+    return NULL;
+}
+
 static void write_on(struct test *test)
 {
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, write_collections, test);
+    assert(error == 0);
     test->client = kv_client_create("127.0.0.1", test->process.port);
     assert(test->client != NULL);
     kv_client_set_timeout(test->client, CLIENT_MS);
     crash_writer_run(&test->writer, test->process.port);
     kv_client_destroy(test->client);
+    error = pthread_join(thread, NULL);
+    assert(error == 0);
+    test->writer.complained =
+        test->writer.complained || test->collections->complained;
+    test->units += test->collections->acknowledged;
+    test->collections->acknowledged = 0;
 }
 
 /* The server has been struck, or ends otherwise now. */
@@ -145,6 +174,13 @@ static void end(struct test *test, enum phase phase)
     } else if (struck) {
         test->struck[phase][atomic_load(&test->shared->kind)]++;
     }
+    struct audit audit = {0};
+    test->served = test->served || phase == SERVING;
+    if (test->served && !test->writer.complained &&
+        !audit_directory(test->data, &audit)) {
+        complain(test, audit.why);
+    }
+    test->inner += audit.inner;
 }
 
 static void run_round(struct test *test, uint64_t nth, bool afterwards)
@@ -191,7 +227,10 @@ static void begin_anew(struct test *test, const char *sync)
         snprintf(test->data, sizeof test->data, "%s/%s", test->directory, sync);
     assert(length > 0 && (size_t)length < sizeof test->data);
     test->settings.sync = sync;
+    test->served = false;
     crash_writer_init(&test->writer, 0, test->seed);
+    writer_free(test->collections);
+    writer_init(test->collections, 0, test->seed);
     test->writer.tell = ask_for_backup;
     test->writer.context = test;
     test->writer.burst = CRASH_BURST_MAX;
@@ -325,6 +364,9 @@ static int run(void *context, const char *directory)
     (void)printf("figure: %" PRIu64 " servers killed, %" PRIu64
                  " restarts looked at, %" PRIu64 " backups\n",
         test->passed + test->failed, test->restarts, test->backups);
+    (void)printf("figure: %" PRIu64 " commands on collections acknowledged, "
+                 "%" PRIu64 " inner records audited\n",
+        test->units, test->inner);
     print_struck(test, SERVING);
     print_struck(test, RECOVERING);
     (void)printf(
@@ -336,6 +378,8 @@ int main(int argc, char **argv)
 {
     struct test *test = calloc(1, sizeof *test);
     assert(argc > 0 && test != NULL);
+    test->collections = calloc(1, sizeof *test->collections);
+    assert(test->collections != NULL);
     test->build = "build";
     test->step = 1;
     int status = EXIT_USAGE;
@@ -346,6 +390,7 @@ int main(int argc, char **argv)
         (void)fprintf(
             stderr, "usage: nth [--build DIR] [--seed N] [--step N] LAST\n");
     }
+    free(test->collections);
     free(test);
     return status;
 }

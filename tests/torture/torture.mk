@@ -13,6 +13,8 @@ TORTURE_PROGRAMS := $(addprefix $(BUILD)/torture/, \
 # What the row kill and those that need a server of their own share.
 SERVER_PARTS := $(call test_object,crash_server support)
 WRITER_PARTS := $(call test_object,crash_writer tcp)
+COLLECTION_PARTS := $(call torture_object,$(addprefix collections/, \
+		world world_talk writer)) $(call test_object,audit talk)
 
 # ---- Loaded into the server -------------------------------------------------
 
@@ -41,7 +43,7 @@ $(BUILD)/torture/preload/power.so: $(call torture_object,preload/preload \
 
 $(BUILD)/torture/nth: $(call torture_object,nth) \
 		$(call test_object,arguments guard) $(WRITER_PARTS) \
-		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+		$(COLLECTION_PARTS) $(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/power/record: $(call torture_object,power/record \
@@ -88,9 +90,9 @@ $(BUILD)/torture/transfers: $(call torture_object,$(addprefix transfers/, \
 	$(LINK_TEST)
 
 $(BUILD)/torture/collections: $(call torture_object,$(addprefix collections/, \
-		collections guests world world_talk writer)) \
-		$(call test_object,arguments audit guard talk tcp) \
-		$(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+		collections guests)) \
+		$(call test_object,arguments guard tcp) \
+		$(COLLECTION_PARTS) $(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/race: $(call torture_object,race)

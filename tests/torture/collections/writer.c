@@ -306,9 +306,9 @@ void writer_check(struct writer *writer, uint16_t port, enum writer_plant plant)
         }
         writer->sure = *is;
         writer->sent = *is;
+        writer_free(writer);
+        writer->drawing.count = 0;
     }
-    writer_free(writer);
-    writer->drawing.count = 0;
     talk_close(talk);
     free(talk);
     free(is);

@@ -49,7 +49,7 @@ enum writer_plant {
     WRITER_PLANTS
 };
 /* Reads all keys and compares them with the journal; what is there is sure from
- * then on. */
+ * then on; where they cannot be read, all stays as it was. */
 void writer_check(
     struct writer *writer, uint16_t port, enum writer_plant plant);
 
