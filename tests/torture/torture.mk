@@ -47,13 +47,13 @@ $(BUILD)/torture/nth: $(call torture_object,nth) \
 	$(LINK_TEST)
 
 $(BUILD)/torture/power/record: $(call torture_object,power/record \
-		power/trace power/history) $(call test_object,arguments) \
-		$(WRITER_PARTS) $(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
+		power/trace power/history collections/guests) \
+		$(call test_object,arguments talk) $(WRITER_PARTS) $(SERVER_PARTS) $(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 
 $(BUILD)/torture/power/verify: $(call torture_object,power/verify power/plan \
-		power/disk power/image power/trace power/history) \
-		$(call test_object,arguments support) $(WRITER_PARTS) \
+		power/disk power/guests power/image power/trace power/history) \
+		$(call test_object,arguments audit support) $(WRITER_PARTS) \
 		$(BUILD)/lib/libfixkv.a
 	$(LINK_TEST)
 

@@ -39,6 +39,7 @@ enum {
     WRITERS = 3,
     ADDERS = 3,
     CHURNERS = 2,
+    MANY = 900, /* members that churners add at once */
     GUESTS = ADDERS + CHURNERS + 1,
     NEW_EVERY = 6, /* rounds with one directory */
     ALONE_EVERY = 5,
@@ -462,6 +463,7 @@ static int run(void *context, const char *directory)
     }
     for (uint32_t i = 0; i < CHURNERS; i++) {
         test->churners[i].number = i;
+        test->churners[i].many = MANY;
         test_random_init_seed(
             &test->churners[i].random, test_random_next(&test->random));
     }

@@ -5,11 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kv_store.h"
 #include "talk.h"
 
-enum { LOG_KEPT = 300, MANY = 900, PARTS = 3, CLIENT_MS = 60000 };
+enum { PARTS = 3, CLIENT_MS = 60000 };
+
+/* A pace, so that others come to their turn. */
+static void pause_for(uint32_t ms)
+{
+    const struct timespec time = {.tv_nsec = (long)ms * 1000000};
+    if (ms > 0) {
+        (void)nanosleep(&time, NULL);
+    }
+}
 
 static bool is_error(const char *line)
 {
@@ -30,7 +40,7 @@ static bool add_one(struct adder *adder, struct talk *talk)
     talk_say(talk, "MULTI");
     talk_say(talk, "SET added %" PRIu64, number + 1);
     talk_say(talk, "RPUSH added:log %" PRIu64, number + 1);
-    talk_say(talk, "LTRIM added:log -%d -1", LOG_KEPT);
+    talk_say(talk, "LTRIM added:log -%d -1", ADDED_KEPT);
     talk_say(talk, "EXEC");
     adder->unknown++;
     if (!talk_send(talk)) {
@@ -60,6 +70,7 @@ void adder_run(struct adder *adder)
     bool goes_on = talk_open(talk, adder->port);
     while (goes_on) {
         goes_on = add_one(adder, talk);
+        pause_for(adder->pause_ms);
     }
     talk_close(talk);
     free(talk);
@@ -68,7 +79,7 @@ void adder_run(struct adder *adder)
 /* True if the line is the list of the last numbers up to total. */
 static bool log_right(const char *line, uint64_t total)
 {
-    uint64_t count = total < LOG_KEPT ? total : LOG_KEPT;
+    uint64_t count = total < ADDED_KEPT ? total : ADDED_KEPT;
     char *at;
     bool right = line[0] == '*' && strtoull(line + 1, &at, 10) == count;
     for (uint64_t i = 0; right && i < count; i++) {
@@ -115,7 +126,7 @@ bool adders_check(
 
 /* ---- Making and ending --------------------------------------------------- */
 
-/* A list or a set of up to PARTS * MANY, as a whole. */
+/* A list or a set of up to PARTS times many, as a whole. */
 static void say_new(struct churner *churner, struct talk *talk, uint32_t key)
 {
     bool list = test_random_once_in(&churner->random, 2);
@@ -123,11 +134,11 @@ static void say_new(struct churner *churner, struct talk *talk, uint32_t key)
     talk_say(talk, "MULTI");
     talk_say(talk, "DEL big%" PRIu32 ":%" PRIu32, churner->number, key);
     for (uint32_t i = 0; i < parts; i++) {
-        talk_command(talk, 2 + MANY);
+        talk_command(talk, 2 + churner->many);
         talk_word(talk, "%s", list ? "RPUSH" : "SADD");
         talk_word(talk, "big%" PRIu32 ":%" PRIu32, churner->number, key);
-        for (uint32_t j = 0; j < MANY; j++) {
-            talk_word(talk, "%" PRIu32, i * MANY + j);
+        for (uint32_t j = 0; j < churner->many; j++) {
+            talk_word(talk, "%" PRIu32, i * churner->many + j);
         }
     }
     talk_say(talk, "EXEC");
@@ -209,6 +220,7 @@ void churner_run(struct churner *churner)
     kv_client_set_timeout(client, CLIENT_MS);
     bool goes_on = talk_open(talk, churner->port);
     while (goes_on) {
+        pause_for(churner->pause_ms);
         goes_on =
             make(churner, talk,
                 (uint32_t)test_random_below(&churner->random, CHURNER_KEYS)) &&

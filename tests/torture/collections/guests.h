@@ -6,12 +6,16 @@
 
 #include "support.h"
 
+/* Numbers that the list of those that were added has, at the most. */
+enum { ADDED_KEPT = 300 };
+
 /* One of those who add: it knows how often it did. */
 struct adder {
     uint16_t port;
-    uint64_t added;   /* EXECs that were answered, since the last look */
-    uint64_t unknown; /* that were not */
-    uint64_t refused; /* since another came first */
+    uint32_t pause_ms; /* between two */
+    uint64_t added;    /* EXECs that were answered, since the last look */
+    uint64_t unknown;  /* that were not */
+    uint64_t refused;  /* since another came first */
     bool complained;
 };
 /* Adds until the connection ends. */
@@ -25,6 +29,8 @@ bool adders_check(
 struct churner {
     uint16_t port;
     uint32_t number;
+    uint32_t many;     /* members that one command adds */
+    uint32_t pause_ms; /* between two collections */
     struct test_random random;
     uint64_t ended; /* collections */
     bool complained;

@@ -3,11 +3,15 @@
  *
  *     record --sync MODE --trace FILE --data DIR [--build DIR]
  *         [--seconds N] [--seed N] [--plant data|names] [--cells FILE]
+ *         [--guests]
  *
  * DIR may hold what a loss of power left; then FILE, the cells as somebody else
  * has read them there, must be what the server shows.  The server is killed in
  * the middle of the time and goes on after a restart; at the end it stops in an
- * orderly way.  Exit status 0: all went as it should. */
+ * orderly way.  Exit status 0: all went as it should.
+ *
+ * With --guests others change collections beside the writers, by the Redis
+ * protocol. */
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -28,6 +32,7 @@
 #include "bytes.h"
 #include "clock.h"
 #include "crash_server.h"
+#include "torture/collections/guests.h"
 #include "torture/power/history.h"
 #include "torture/power/trace.h"
 #include "torture/preload/preload.h"
@@ -37,6 +42,8 @@ enum {
     BURSTS_A_SECOND = 1000, /* of each writer, at the most */
     BACKUP_EVERY_MS = 300,
     CLIENT_MS = 60000,
+    PAUSE_MS = 4, /* of guests */
+    MANY = 70,    /* members that they add at once */
     BASE_MAX = 64 << 20
 };
 
@@ -58,6 +65,9 @@ struct recorder {
     struct crash_server process;
     struct power_trace trace;
     struct crash_writer writers[POWER_WRITERS];
+    bool guests;
+    struct adder adder;
+    struct churner churner;
     bool backs_up;        /* the load asks for backups */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -161,6 +171,20 @@ static void *ask_for_backups(void *context)
     return NULL;
 }
 
+static void *add_numbers(void *context)
+{
+    struct task *task = context;
+    adder_run(&task->recorder->adder);
+    return NULL;
+}
+
+static void *make_collections(void *context)
+{
+    struct task *task = context;
+    churner_run(&task->recorder->churner);
+    return NULL;
+}
+
 /* What the cells are from which the writers begin. */
 static void note_cells(struct recorder *recorder)
 {
@@ -178,15 +202,22 @@ static void note_cells(struct recorder *recorder)
 /* Has clients write for so long, then ends the server. */
 static bool load(struct recorder *recorder, int64_t ms, int signal)
 {
-    struct task tasks[POWER_WRITERS + 1];
-    pthread_t threads[POWER_WRITERS + 1];
+    static void *(*const others[])(void *context) = {
+        ask_for_backups, add_numbers, make_collections};
+    enum { ALL = POWER_WRITERS + ARRAY_SIZE(others) };
+    struct task tasks[ALL];
+    pthread_t threads[ALL];
+    uint32_t count = recorder->guests ? ALL : POWER_WRITERS + 1;
     note_cells(recorder);
     recorder->ends = false;
-    for (uint32_t i = 0; i <= POWER_WRITERS; i++) {
+    recorder->adder.port = recorder->process.port;
+    recorder->churner.port = recorder->process.port;
+    for (uint32_t i = 0; i < count; i++) {
         tasks[i] = (struct task){.recorder = recorder};
         tasks[i].writer = i < POWER_WRITERS ? &recorder->writers[i] : NULL;
         int error = pthread_create(&threads[i], NULL,
-            i < POWER_WRITERS ? write_cells : ask_for_backups, &tasks[i]);
+            i < POWER_WRITERS ? write_cells : others[i - POWER_WRITERS],
+            &tasks[i]);
         assert(error == 0);
     }
     bool lives = true;
@@ -211,18 +242,20 @@ static bool load(struct recorder *recorder, int64_t ms, int signal)
     pthread_cond_broadcast(&recorder->changed);
     pthread_mutex_unlock(&recorder->lock);
     bool right = true;
-    for (uint32_t i = 0; i <= POWER_WRITERS; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         int error = pthread_join(threads[i], NULL);
         assert(error == 0);
         recorder->trace.head->late_ns =
             (int64_t)u64_max((uint64_t)recorder->trace.head->late_ns,
                 (uint64_t)tasks[i].late_ns);
         right =
-            right && (i == POWER_WRITERS || !recorder->writers[i].complained);
+            right && (i >= POWER_WRITERS || !recorder->writers[i].complained);
     }
     bool ended = signal == SIGKILL
                      ? WIFSIGNALED(status)
                      : WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    right =
+        right && !recorder->adder.complained && !recorder->churner.complained;
     return lives && ended && right
                ? true
                : complain(recorder, "the load failed", recorder->process.said);
@@ -328,6 +361,11 @@ static bool run(struct recorder *recorder)
         crash_writer_init(&recorder->writers[i], i, recorder->seed + i);
         recorder->writers[i].burst = BURST;
     }
+    recorder->trace.head->guests = recorder->guests ? 1 : 0;
+    recorder->adder.pause_ms = PAUSE_MS;
+    recorder->churner.pause_ms = PAUSE_MS;
+    recorder->churner.many = MANY;
+    test_random_init_seed(&recorder->churner.random, recorder->seed);
     if (!keep_files(recorder) || !start(recorder, true) ||
         (recorder->cells != NULL && !compare_cells(recorder))) {
         return false;
@@ -392,6 +430,7 @@ static bool parse_arguments(char **argv, struct recorder *recorder)
         {.name = "--seed", .number = &recorder->seed},
         {.name = "--plant", .text = &recorder->plant},
         {.name = "--cells", .text = &recorder->cells},
+        {.name = "--guests", .flag = &recorder->guests},
         {.name = NULL},
     };
     return arguments_take(argv, known) && recorder->sync != NULL &&
@@ -408,7 +447,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr,
             "usage: record --sync MODE --trace FILE --data DIR\n"
             "    [--build DIR] [--seconds N] [--seed N] [--plant data|names] "
-            "[--cells FILE]\n");
+            "[--cells FILE] [--guests]\n");
         free(recorder);
         return EXIT_USAGE;
     }

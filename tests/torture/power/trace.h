@@ -74,6 +74,7 @@ _Static_assert(sizeof(struct power_event) == POWER_EVENT_SIZE, "no padding");
 struct power_head {
     uint64_t magic;
     uint32_t sync;   /* kv_sync_t */
+    uint32_t guests; /* others changed collections beside the writers: 1 */
     int64_t late_ns; /* the longest that this machine let a thread wait that
                         had slept */
     _Atomic uint64_t events;

@@ -16,7 +16,8 @@
  * lost that is older than a second, the keeper's tick, and a sync.  In each:
  * what was answered before a backup that is done was asked for; of what else
  * was sent the first requests of each connection, none of them without those
- * that were answered before it was sent.  No image is refused.
+ * that were answered before it was sent.  Collections are whole, if there were
+ * any.  No image is refused.
  *
  * The last line is "N passed, N failed", in images. */
 #include <assert.h>
@@ -37,6 +38,8 @@
 #include "bytes.h"
 #include "kv_store.h"
 #include "torture/power/disk.h"
+#include "torture/collections/guests.h"
+#include "torture/power/guests.h"
 #include "torture/power/history.h"
 #include "torture/power/plan.h"
 #include "torture/power/trace.h"
@@ -49,6 +52,7 @@ enum {
     CAPACITY = 40000,
     SEGMENT = 2 << 20,
     WHY_MAX = 512,
+    GUESTS_KEYS = CHURNER_KEYS + 2, /* at the most */
     TICK_MS = 1100 /* KV_SYNC=everysec: from one sync to the next */
 };
 
@@ -59,6 +63,7 @@ struct opened {
     struct power_cells cells;
     uint64_t records;
     bool strange; /* a cell has a value that nobody wrote */
+    bool torn;    /* collections are not whole: why */
     char why[WHY_MAX];
 };
 
@@ -129,8 +134,13 @@ _Noreturn static void open_store(
         .sync = (kv_sync_t)verifier->trace.head->sync,
         .segment_bytes = SEGMENT,
     };
+    bool guests = verifier->trace.head->guests != 0;
     memset(opened, 0, sizeof *opened);
     (void)alarm(OPEN_S);
+    if (guests && !power_guests_right(path, opened->why, sizeof opened->why)) {
+        opened->torn = true;
+        _exit(EXIT_SUCCESS);
+    }
     kv_error_t error =
         kv_store_open(&store, path, &options, opened->why, sizeof opened->why);
     if (error != KV_SUCCESS) {
@@ -138,6 +148,7 @@ _Noreturn static void open_store(
     }
     opened->records = kv_store_count(store);
     read_cells(store, opened);
+    opened->records -= guests ? u64_min(opened->records, GUESTS_KEYS) : 0;
     if (close) {
         kv_store_destroy(store);
     }
@@ -165,6 +176,10 @@ static bool open_image(struct verifier *verifier,
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
         complain(verifier, planned, "the process that opened it ended", "");
+        return false;
+    }
+    if (verifier->opened->torn) {
+        complain(verifier, planned, "collections: ", verifier->opened->why);
         return false;
     }
     if (verifier->opened->strange || verifier->opened->records != 0) {
