@@ -340,6 +340,7 @@ static void begin_anew(struct test *test)
     assert(length > 0 && (size_t)length < sizeof directory->path);
     test->settings.directory = directory->path;
     test->total = 0;
+    memset(test->adders, 0, sizeof test->adders);
     for (uint32_t i = 0; i < WRITERS; i++) {
         writer_free(&test->writers[i]);
         writer_init(&test->writers[i], i, test_random_next(&test->random));
