@@ -76,6 +76,11 @@ static void what_cannot_be_queued_aborts_it(void)
         "HELLO 3\r\n",
         "*20000\r\n",
         "EXEC now\r\n",
+        "OBJECT NOSUCH a\r\n",
+        "OBJECT ENCODING\r\n",
+        "OBJECT HELP a\r\n",
+        "COMMAND NOSUCH\r\n",
+        "COMMAND COUNT 1\r\n",
     };
     struct talked talked;
     set_up(&talked);

@@ -1,5 +1,6 @@
 #include "command/command.h"
 
+#include "command/subcommand.h"
 #include "command/transaction.h"
 
 #include <assert.h>
@@ -100,6 +101,11 @@ bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX])
         snprintf(why, COMMAND_WHY_MAX,
             "ERR wrong number of arguments for '%s' command",
             call->command->name);
+        return false;
+    }
+    const struct subcommand *words = command_words(call->command);
+    if (words != NULL && call->count > 1 &&
+        subcommand_find(call, words, why) == NULL) {
         return false;
     }
     return check_sizes(call, why);

@@ -37,13 +37,18 @@ const struct command *command_find(const void *name, size_t size);
 /* Row number i in the order of names, NULL behind the last. */
 const struct command *command_at(size_t i);
 
+/* Its second words, if it has any and they are known without the server: what
+ * is wrong with them is told before it is executed, or queued. */
+struct subcommand;
+const struct subcommand *command_words(const struct command *command);
+
 /* An argument as a key; false if it is none, and what to say then. */
 bool command_key(const struct resp_arg *arg, uint8_t key[KV_KEY_SIZE]);
 void command_key_why(const struct resp_arg *arg, char why[COMMAND_WHY_MAX]);
 
-/* Makes ready a call whose args are set: finds its row, checks arity and the
- * sizes of its arguments, fills the first key.  False with the text of the
- * error reply in why. */
+/* Makes ready a call whose args are set: finds its row, checks arity, second
+ * word and the sizes of its arguments, fills the first key.  False with the
+ * text of the error reply in why. */
 bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX]);
 
 /* Left free in a buffer of replies: every operation of a batch can have an

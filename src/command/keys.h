@@ -5,7 +5,7 @@
 #ifndef COMMAND_KEYS_H
 #define COMMAND_KEYS_H
 
-#include "command/call.h"
+#include "command/subcommand.h"
 
 void keys_del(struct call *call);
 void keys_exists(struct call *call);
@@ -22,5 +22,6 @@ void keys_scan(struct call *call);
 void keys_randomkey(struct call *call);
 
 void keys_object(struct call *call);
+extern const struct subcommand keys_object_words[];
 
 #endif

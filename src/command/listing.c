@@ -1,7 +1,6 @@
 #include "command/listing.h"
 
 #include "command/command.h"
-#include "command/subcommand.h"
 #include "glob_match.h"
 
 #include <strings.h>
@@ -334,7 +333,7 @@ static void getkeys(struct call *call)
 
 static void help(struct call *call);
 
-static const struct subcommand subcommands[] = {
+const struct subcommand listing_words[] = {
     {"command|count", 2, count, "COUNT",
         "Return the total number of commands in this server."},
     {"command|list", -2, list,
@@ -352,7 +351,7 @@ static const struct subcommand subcommands[] = {
 
 static void help(struct call *call)
 {
-    subcommand_help(call, subcommands);
+    subcommand_help(call, listing_words);
 }
 
 void listing_command(struct call *call)
@@ -360,6 +359,6 @@ void listing_command(struct call *call)
     if (call->count == 1) {
         put_all(call);
     } else {
-        subcommand_run(call, subcommands);
+        subcommand_run(call, listing_words);
     }
 }

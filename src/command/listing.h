@@ -6,8 +6,9 @@
 #ifndef COMMAND_LISTING_H
 #define COMMAND_LISTING_H
 
-#include "command/call.h"
+#include "command/subcommand.h"
 
 void listing_command(struct call *call);
+extern const struct subcommand listing_words[];
 
 #endif

@@ -1,6 +1,5 @@
 #include "command/subcommand.h"
 
-#include "command/command.h"
 #include "command/session.h"
 
 #include <ctype.h>
@@ -16,7 +15,7 @@ static const char *upper(const struct call *call, char name[COMMAND_NAME_MAX])
     return name;
 }
 
-static const struct subcommand *find(
+static const struct subcommand *named(
     const struct call *call, const struct subcommand *table)
 {
     for (; table->name != NULL; table++) {
@@ -27,22 +26,35 @@ static const struct subcommand *find(
     return NULL;
 }
 
-void subcommand_run(struct call *call, const struct subcommand *table)
+const struct subcommand *subcommand_find(const struct call *call,
+    const struct subcommand *table, char why[COMMAND_WHY_MAX])
 {
     enum { SHOWN_MAX = 128 };
     char name[COMMAND_NAME_MAX];
-    const struct subcommand *row = find(call, table);
+    const struct subcommand *row = named(call, table);
     if (row == NULL) {
-        resp_error(&call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+        snprintf(why, COMMAND_WHY_MAX,
+            "ERR unknown subcommand '%.*s'. Try %s HELP.",
             (int)u64_min(call->args[1].size, SHOWN_MAX),
             (const char *)call->args[1].bytes, upper(call, name));
-        return;
+        return NULL;
     }
     bool fits = row->arity > 0 ? call->count == (uint32_t)row->arity
                                : call->count >= (uint32_t)-row->arity;
     if (!fits) {
-        resp_error(&call->reply,
+        snprintf(why, COMMAND_WHY_MAX,
             "ERR wrong number of arguments for '%s' command", row->name);
+        return NULL;
+    }
+    return row;
+}
+
+void subcommand_run(struct call *call, const struct subcommand *table)
+{
+    char why[COMMAND_WHY_MAX];
+    const struct subcommand *row = subcommand_find(call, table, why);
+    if (row == NULL) {
+        resp_error(&call->reply, "%s", why);
         return;
     }
     if (call->session != NULL) {

@@ -3,7 +3,7 @@
 #ifndef COMMAND_SUBCOMMAND_H
 #define COMMAND_SUBCOMMAND_H
 
-#include "command/call.h"
+#include "command/command.h"
 
 struct subcommand {
     const char *name; /* of both words, as errors tell it: "client|list" */
@@ -13,9 +13,12 @@ struct subcommand {
     const char *help;
 };
 
-/* Executes the one that argument 1, which is there, names; or replies that
- * there is none, or that it has other arguments.  The table ends with a row
- * without a name. */
+/* The one that argument 1, which is there, names; the table ends with a row
+ * without a name.  NULL: there is none, or it has other arguments, as why then
+ * says. */
+const struct subcommand *subcommand_find(const struct call *call,
+    const struct subcommand *table, char why[COMMAND_WHY_MAX]);
+/* Executes it, or replies why not. */
 void subcommand_run(struct call *call, const struct subcommand *table);
 /* The reply to HELP. */
 void subcommand_help(struct call *call, const struct subcommand *table);

@@ -255,6 +255,24 @@ const struct command *command_find(const void *name, size_t size)
     return NULL;
 }
 
+static const struct {
+    void (*run)(struct call *call);
+    const struct subcommand *words;
+} worded[] = {
+    {keys_object, keys_object_words},
+    {listing_command, listing_words},
+};
+
+const struct subcommand *command_words(const struct command *command)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(worded); i++) {
+        if (worded[i].run == command->run) {
+            return worded[i].words;
+        }
+    }
+    return NULL;
+}
+
 const struct command *command_at(size_t i)
 {
     return i < ARRAY_SIZE(rows) ? &rows[i] : NULL;
