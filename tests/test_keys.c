@@ -124,7 +124,9 @@ static void objects_are_told(void)
         {"OBJECT ENCODING b", "$6 embstr"}, {"SETRANGE b 44 x", ":45"},
         {"OBJECT ENCODING b", "$3 raw"}, {"OBJECT REFCOUNT a", ":1"},
         {"OBJECT FREQ a", "-ERR An LFU maxmemory policy is not selected, "
-                          "access frequency not tracked."},
+                          "access frequency not tracked. Please note that "
+                          "when switching between policies at runtime LRU and "
+                          "LFU data will take some time to adjust."},
         {"OBJECT IDLETIME a", "-ERR idle time not tracked."},
         {"OBJECT FREQ x", "$-1"},
         {"OBJECT foo a", "-ERR unknown subcommand 'foo'. Try OBJECT HELP."},

@@ -72,8 +72,12 @@ static void encoding(struct call *call)
 static void frequency(struct call *call)
 {
     if (find(call) != NULL) {
-        resp_error(&call->reply, "ERR An LFU maxmemory policy is not selected, "
-                                 "access frequency not tracked.");
+        resp_error(&call->reply,
+            "ERR An LFU maxmemory policy is not selected, "
+            "access frequency not tracked. Please note that "
+            "when switching between policies at runtime "
+            "LRU and LFU data will take some time to "
+            "adjust.");
     }
 }
 
