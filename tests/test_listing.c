@@ -8,7 +8,7 @@ static void info_tells_rows(void)
     called_open(&called, NULL, 100);
     CHECK_TEXT(called_run(&called, "COMMAND INFO get nothing"),
         "*2 *10 $3 get :2 *1 +readonly :1 :1 :1 *2 +@read +@string *0 *0 *0 "
-        "*-1");
+        "$-1");
     CHECK_TEXT(called_run(&called, "command info MGET"),
         "*1 *10 $4 mget :-2 *1 +readonly :1 :-1 :1 *2 +@read +@string *0 *0 "
         "*0");
@@ -78,7 +78,9 @@ static void lists_are_filtered(void)
 {
     struct called called;
     called_open(&called, NULL, 100);
-    CHECK_TEXT(called_run(&called, "COMMAND LIST FILTERBY pattern MUL*"), "*0");
+    CHECK_TEXT(called_run(&called, "COMMAND LIST FILTERBY pattern M[T-V]L*"),
+        "*1 $5 multi");
+    CHECK_TEXT(called_run(&called, "COMMAND LIST FILTERBY pattern MUL"), "*0");
     CHECK_TEXT(called_run(&called, "COMMAND LIST filterby PATTERN mul*"),
         "*1 $5 multi");
     CHECK_TEXT(called_run(&called, "COMMAND LIST FILTERBY ACLCAT Transaction"),

@@ -3,6 +3,8 @@
 #include "command/command.h"
 #include "glob_match.h"
 
+#include <assert.h>
+#include <ctype.h>
 #include <strings.h>
 
 static size_t count_rows(void)
@@ -153,7 +155,7 @@ static void info(struct call *call)
         if (row != NULL) {
             put_row(call, row);
         } else {
-            resp_null_array(&call->reply);
+            resp_null(&call->reply);
         }
     }
 }
@@ -218,6 +220,17 @@ static bool in_category(
     return false;
 }
 
+/* Names are in lower case. */
+static bool has_form(const struct command *row, const struct resp_arg *pattern)
+{
+    char lower[KV_VALUE_MAX];
+    assert(pattern->size <= sizeof lower);
+    for (uint32_t i = 0; i < pattern->size; i++) {
+        lower[i] = (char)tolower(pattern->bytes[i]);
+    }
+    return glob_match(lower, pattern->size, row->name, strlen(row->name));
+}
+
 static bool is_wanted(const struct call *call, const struct command *row)
 {
     const struct resp_arg *filter = &call->args[call->count - 1];
@@ -225,8 +238,7 @@ static bool is_wanted(const struct call *call, const struct command *row)
         return true;
     }
     if (call_is(call, 3, "pattern")) {
-        return glob_match(
-            filter->bytes, filter->size, row->name, strlen(row->name));
+        return has_form(row, filter);
     }
     return call_is(call, 3, "aclcat") && in_category(row, filter);
 }
