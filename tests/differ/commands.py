@@ -19,6 +19,7 @@ class Command(NamedTuple):
     weight: float
     forms: tuple  # of what follows the name
     same: Optional[Callable] = None  # where replies may differ: judge.py
+    instead: Optional[Callable] = None  # where a difference stays
     after: Optional[Callable] = None  # looks further, before the next step
     local: Optional[Callable] = None  # done instead of sending it: state.py
     writes: bool = False  # may make a string longer
@@ -33,7 +34,7 @@ WHEN = "[(NX|XX|GT|LT)+]"
 
 COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
     # ---- Strings
-    ("SET", 30, ("own value", "own number", "own number",
+    ("SET", 30, ("own value", "own number", "own number", "own (12|-7)",
                  f"own value {SET_WAYS}+",
                  "own value EX seconds (NX|XX|GET)+"), {"writes": True}),
     ("GET", 25, ("skey",)),
@@ -53,10 +54,10 @@ COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
     ("SETRANGE", 8, ("skey offset short",), {"writes": True}),
     ("INCR", 10, ("skey",), {"writes": True}),
     ("DECR", 6, ("skey",), {"writes": True}),
-    ("INCRBY", 8, ("skey number", "skey (1|7|-3)", "skey (3|power)"),
-     {"writes": True}),
-    ("DECRBY", 6, ("skey number", "skey (1|7|-3)", "skey (3|power)"),
-     {"writes": True}),
+    ("INCRBY", 8, ("skey number",) + 4 * ("skey (1|7|-3)",) + (
+        "skey (3|power)",), {"writes": True}),
+    ("DECRBY", 6, ("skey number",) + 4 * ("skey (1|7|-3)",) + (
+        "skey (3|power)",), {"writes": True}),
     ("INCRBYFLOAT", 10, ("skey float",), {"writes": True}),
     # ---- Keys
     ("DEL", 4, ("key", "skey skey")),
@@ -85,7 +86,7 @@ COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
     ("COPY", 4, ("(skey skey|lkey lkey|tkey tkey) [REPLACE]",
                  "key skey (DB 0|REPLACE)+"), {"writes": True}),
     ("TYPE", 8, ("key",)),
-    ("OBJECT", 6, ("ENCODING key",) * 9 + ("NOSUCH key",),
+    ("OBJECT", 6, ("ENCODING key",) * 9 + ("FREQ key", "NOSUCH key"),
      {"same": judge.family}),
     ("DBSIZE", 2, ("",), {"same": judge.no_fewer, "after": judge.settled}),
     ("FLUSHALL", 0.15, ("[(ASYNC|SYNC)]",)),
@@ -100,8 +101,8 @@ COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
     ("LLEN", 6, ("lkey",)),
     ("LRANGE", 8, ("lkey index index", "lkey far far", "lkey 0 -1")),
     ("LINDEX", 8, ("lkey index", "lkey far")),
-    ("LSET", 8, ("lkey (0|-1) element", "lkey (0|1|-2) element",
-                  "lkey index element")),
+    ("LSET", 8, ("lkey (0|-1) element", "lkey (0|-1) element",
+                 "lkey (0|1|-2) element", "lkey index element")),
     ("LINSERT", 8, ("lkey (BEFORE|AFTER) element element",)),
     ("LREM", 8, ("lkey count element", "lkey (0|-1|1) element")),
     ("LTRIM", 3, ("lkey index index", "lkey (0|1|2) far", "lkey far -1")),
@@ -137,9 +138,10 @@ COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
     # ---- Transactions: most of them are made by Sequence
     ("MULTI", 3, ("",)),
     ("EXEC", 3, ("",), {"same": judge.same_each, "after": judge.after_each,
-                        "mutable": False, "succeeds": False}),
+                        "instead": judge.came_and_went, "mutable": False,
+                        "succeeds": False}),
     ("DISCARD", 1, ("",), {"mutable": False, "succeeds": False}),
-    ("WATCH", 3, ("key+",)),
+    ("WATCH", 3, ("key+",), {"after": judge.watched}),
     ("UNWATCH", 1, ("",)),
     # ---- Connections
     ("PING", 4, ("", "value")),
@@ -150,6 +152,12 @@ COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
     ("CLIENT", 3, ("SETNAME element", "GETNAME", "ID", "ID",
                    "NOSUCH", "GETNAME key"),
      {"same": judge.client_id}),
+    ("COMMAND", 2, ("GETKEYS GET skey", "GETKEYS MSET (key value)+",
+                    "GETKEYS SINTERCARD numbered", "GETKEYS COPY key key",
+                    "GETKEYS (PING|NOSUCH|GET) [value]", "INFO NOSUCH+",
+                    "LIST FILTERBY PATTERN names", "LIST FILTERBY names",
+                    "NOSUCH [value]", "COUNT value", "HELP value", "GETKEYS"),
+     {"same": judge.unordered, "mutable": False}),
     ("TIME", 1, ("",), {"same": judge.two_numbers}),
     ("QUIT", 0.3, ("",), {"after": judge.both_closed, "mutable": False}),
     ("RESET", 0.3, ("",), {"mutable": False}),
@@ -162,6 +170,10 @@ COMMANDS = [Command(*row[:3], **row[3] if len(row) > 3 else {}) for row in (
 BY_NAME = {command.name: command for command in COMMANDS}
 EXACT = {name: BY_NAME[name]._replace(same=None)
          for name in ("OBJECT", "PEXPIRETIME", "EXPIRETIME")}
+# Amid what is sent at once: only where nobody can touch the keys before EXEC.
+WATCH_AMID = BY_NAME["WATCH"]._replace(after=None)
+UNQUEUED = {line.split()[0]
+            for line in judge.UNQUEUED.replace(";", "\n").split("\n")}
 # Not in every third round, so that collections grow to hundreds.
 DESTROYERS = {"DEL", "UNLINK", "FLUSHALL", "FLUSHDB", "LTRIM", "LPOP", "RPOP",
               "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "RENAME", "SPOP",
@@ -175,6 +187,8 @@ RESTART = Command("(restart)", 0, (), local=state.restart)
 STATE = ("KEYS", "TYPE", "PTTL", "GET", "LRANGE", "SMEMBERS")
 # Those that end a transaction, or may not be in one that goes on.
 ENDS = {"EXEC", "DISCARD", "QUIT", "RESET"}
+# Those that, unless they fail, end what is watched.
+UNWATCHING = ENDS | {"UNWATCH"}
 
 
 class Sequence:
@@ -250,6 +264,8 @@ class Sequence:
     def one(self, command=None):
         """A command, and what has to come before it or after it."""
         command = command or self.words.pick(self.table)
+        if self.in_multi[self.pair] and command.name in UNQUEUED:
+            return
         args = [command.name.encode()]
         self.words.pick(self.makers[command.name])(args)
         if command.mutable:
@@ -347,12 +363,23 @@ class Sequence:
         """Keys are watched, perhaps touched, here or by the other pair."""
         keys = [self.words.key() for _ in range(1 + self.words.below(3))]
         self.words.favourites = keys
+        if self.draw() < 0.2:
+            yield self.pair, [b"WATCH", *keys], WATCH_AMID
+            yield self.step("MULTI")
+            self.in_multi[self.pair] = True
+            yield from self.some(8)
+            yield from self.one(BY_NAME["EXEC"])
+            self.words.favourites = []
+            return
         yield self.step("WATCH", *keys)
         if self.draw() < 0.2:
             yield from self.some(2)
         if self.draw() < 0.6:
             self.pair = 1 - self.pair
             yield from self.some(3)
+            if self.draw() < 0.3 and self.there_are("SETNX", "GETDEL"):
+                yield self.step("SETNX", keys[0], b"come")
+                yield self.step("GETDEL", keys[0])
             self.pair = 1 - self.pair
         if self.draw() < 0.1:
             yield from self.one(BY_NAME["UNWATCH"])

@@ -4,6 +4,9 @@ the same all the same.  Everywhere else they are the same, byte for byte.
 same(args, left, right): whether two replies (values of resp.py) that are not
 the same bytes are as good as that.
 
+instead(session, args, left, right): what redis-server replies, raw, once it is
+asked such that a difference that stays does not come about; None: it is none.
+
 after(session, args, left, right): looks further, by asking both servers
 through session.ask(args), a connection pair that no sequence uses; None, or
 what is wrong.  Nothing else is under way meanwhile."""
@@ -22,6 +25,36 @@ FAMILIES = {
     b"listpack": "collection", b"quicklist": "collection",
     b"ziplist": "collection", b"linkedlist": "collection",
     b"intset": "collection", b"hashtable": "collection"}
+
+
+# ---- Differences that stay: these, and no others ---------------------------
+# What          Here                    redis-server    Reason
+# UNQUEUED      refused within MULTI,   queues it, or   The thread that has the
+#               and EXEC is aborted     looks at its    connection executes it;
+#                                       second word     EXEC is anyone's.
+# came_and_went executes, after WATCH   aborts          Nothing is different.
+#               of a key that was not
+#               there, came and went
+
+# No sequence sends these within MULTI; limits.py does.
+UNQUEUED = """CLIENT ID; CLIENT GETNAME; CLIENT SETNAME x; CLIENT NOSUCH
+CLIENT GETNAME x; HELLO; HELLO 2; HELLO 3; HELLO 4; HELLO X; HELLO 3 SETNAME
+HELLO 3 SETNAME x; AUTH x; AUTH default x; CONFIG GET port; CONFIG NOSUCH; INFO
+INFO server; LASTSAVE; SAVE; BGSAVE"""
+
+
+def came_and_went(session, queued, left, right):
+    """Of EXEC: redis-server executes it now, and without WATCH."""
+    aborted = left in ((ARRAY, None), (b"_", b""))
+    executed = right[0] == ARRAY and right[1] is not None
+    if not aborted or not executed or (
+            not session.watches[session.pair].came_and_went()):
+        return None
+    return session.executed_again(queued)
+
+
+def watched(session, args, _, __):
+    session.watches[session.pair].add(args[1:])
 
 
 def failed(reply):

@@ -1,12 +1,16 @@
 """limits.py: fixkv's own limits, which redis-server does not have and the
 sequences keep to: what is beyond them is refused with one error that names the
-limit and what was met; nothing has changed then, and the connection goes on."""
+limit and what was met; nothing has changed then, and the connection goes on.
+So it is with what fixkv does not queue within MULTI; EXEC is aborted then."""
 import re
 
+import judge
 import resp
 
 KEY_MAX, VALUE_MAX = 32, 256
 SHOWN_MAX = 20
+UNQUEUED = b"-ERR Command not allowed inside a transaction\r\n"
+ABORTED = b"-EXECABORT "
 LONG_KEY = b"k" * (KEY_MAX + 1)
 LONG = b"v" * (VALUE_MAX + 1)
 FULL = b"v" * VALUE_MAX
@@ -42,7 +46,7 @@ GROWING = [
 ]
 STATE = [[b"DBSIZE"], [b"GET", b"s"], [b"GET", b"full"],
          [b"LRANGE", b"l", b"0", b"-1"], [b"SMEMBERS", b"t"],
-         [b"TTL", b"s"]]
+         [b"TTL", b"s"], [b"CLIENT", b"GETNAME"]]
 
 
 def lines(text, mark, value):
@@ -69,8 +73,31 @@ def check(row, session):
     """Of the right one of the servers."""
     session.fresh()
     for args in ([b"SET", b"s", b"v"], [b"SET", b"full", FULL],
-                 [b"RPUSH", b"l", b"e"], [b"SADD", b"t", b"m"]):
+                 [b"RPUSH", b"l", b"e"], [b"SADD", b"t", b"m"],
+                 [b"CLIENT", b"SETNAME", b"n"]):
         session.ask_one(1, args)
+    check_limits(row, session)
+    check_unqueued(row, session)
+
+
+def check_unqueued(row, session):
+    before = [session.ask_one(1, args) for args in STATE]
+    wrong = []
+    count = 0
+    for args in lines(judge.UNQUEUED, None, None):
+        count += 1
+        session.ask_raw(1, [b"MULTI"])
+        session.ask_raw(1, [b"SET", b"s", b"other"])
+        refused = session.ask_raw(1, args)
+        executed = session.ask_raw(1, [b"EXEC"])
+        if refused != UNQUEUED or not executed.startswith(ABORTED) or (
+                [session.ask_one(1, args) for args in STATE] != before):
+            wrong.append((args, refused, executed))
+    row.result(not wrong, f"{count} commands about the connection or the "
+               "server are refused within MULTI, and EXEC is aborted", wrong)
+
+
+def check_limits(row, session):
     before = [session.ask_one(1, args) for args in STATE]
     wrong = []
     count = 0

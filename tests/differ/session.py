@@ -13,7 +13,8 @@ import time
 from typing import NamedTuple
 
 import resp
-from commands import ENDS, PAIRS
+from commands import ENDS, PAIRS, UNWATCHING
+from watches import Watches
 from words import Moment
 
 ANSWER_S = 30
@@ -115,6 +116,8 @@ class Session:
         self.spoil = spoil
         self.sides = []
         self.queued = []
+        self.watches = []
+        self.again = 0  # transactions that redis-server executed then
         self.counts = {}  # of each command: replies, errors
         self.pair = 0
         self.began_ms = 0
@@ -138,6 +141,11 @@ class Session:
         self.close()
         self.sides = [self.connect() for _ in range(PAIRS + 1)]
         self.queued = [[] for _ in range(PAIRS)]
+        beside = [Side(self.addresses[0]) for _ in range(PAIRS)]
+        self.sides.append(beside)
+        self.watches = [Watches(lambda args, side=side:
+                                resp.read(self.asked(side, args)))
+                        for side in beside]
 
     def restarted(self, kill):
         if self.restart:
@@ -188,10 +196,12 @@ class Session:
         if lost:
             raise lost
 
+    def asked(self, side, args):
+        self.exchange([side], resp.request(args), 1)
+        return side.replies[0]
+
     def ask_raw(self, side, args):
-        one = self.sides[PAIRS][side]
-        self.exchange([one], resp.request(args), 1)
-        return one.replies[0]
+        return self.asked(self.sides[PAIRS][side], args)
 
     def ask_one(self, side, args):
         return resp.read(self.ask_raw(side, args))
@@ -206,6 +216,15 @@ class Session:
         """Moments become text."""
         return type(args)(arg if isinstance(arg, bytes)
                           else arg.text(self.began_ms) for arg in args)
+
+    def executed_again(self, queued):
+        """What the left one replies to the pair's EXEC now, as it came."""
+        self.again += 1
+        side = self.sides[self.pair][0]
+        for args in [[b"MULTI"], *(self.plain(step[1]) for step in queued),
+                     [b"EXEC"]]:
+            raw = self.asked(side, args)
+        return raw
 
     # ---- Comparing ----------------------------------------------------------
 
@@ -277,6 +296,9 @@ class Session:
         count = self.counts.setdefault(command.name, [0, 0])
         transaction = command.name == "EXEC"
         queued = self.queued[pair]
+        if left != right and command.instead:
+            left = command.instead(self, queued, resp.read(left),
+                                   resp.read(right)) or left
         if left != right:
             good = left[:1] == right[:1] != b"-" and command.same and (
                 command.same(queued if transaction else args,
@@ -296,6 +318,8 @@ class Session:
             self.count_queued(queued, left)
         if command.name in ENDS:
             queued.clear()
+        if command.name in UNWATCHING and not left.startswith(b"-ERR"):
+            self.watches[pair].clear()
         return text
 
     def count_queued(self, queued, reply):

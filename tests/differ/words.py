@@ -200,6 +200,12 @@ class Words:
     def pattern(self):
         return self.pick(PATTERNS)
 
+    def names(self):
+        """Of commands that both servers have."""
+        return self.pick([b"sinter*", b"SINTER*", b"s?Nter", b"\\S\\DIFF*",
+                          b"[k-m]set", b"[K-M]SET", b"S[I-K]*[^A-Q]",
+                          b"nothing", b""])
+
     def offset(self):
         """Of SETRANGE, within a value."""
         if self.draw() < 0.06:
