@@ -1,6 +1,7 @@
 /* test_command_threads.c: commands of several threads at once: transactions,
  * flushes, lists that come and go, readers, backups.  Most of it is for
  * ThreadSanitizer and helgrind to judge. */
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,14 @@
 #include "storage/storage.h"
 #include "support.h"
 
-enum { READERS = 2, ROUNDS = 120, FLUSH_EVERY = 10, ELEMENTS = 700, ARGS = 8 };
+enum {
+    TURN_MS = 60000,
+    /* at the most, until each thread had a turn */ READERS = 2,
+    ROUNDS = 120,
+    FLUSH_EVERY = 10,
+    ELEMENTS = 700,
+    ARGS = 8
+};
 
 /* Who executes commands, in a thread of his own. */
 struct actor {
@@ -166,10 +174,9 @@ static void *read_on(void *context)
 {
     struct scene *scene = context;
     struct actor actor;
-    uint64_t wrong = 0;
-    uint64_t reads = 0;
     actor_init(&actor, scene->storage);
-    for (; !is_over(scene); reads++) {
+    while (!is_over(scene)) {
+        uint64_t wrong = 0;
         act(&actor, "MGET a b");
         wrong += both_are_same(&actor) ? 0 : 1;
         act(&actor, "GET a");
@@ -177,12 +184,12 @@ static void *read_on(void *context)
         act(&actor, "TYPE list");
         wrong += actor.size > 0 && actor.reply[0] == '+' ? 0 : 1;
         act(&actor, "DBSIZE");
+        pthread_mutex_lock(&scene->lock);
+        scene->wrong += wrong;
+        scene->reads++;
+        pthread_mutex_unlock(&scene->lock);
     }
     actor_free(&actor);
-    pthread_mutex_lock(&scene->lock);
-    scene->wrong += wrong;
-    scene->reads += reads;
-    pthread_mutex_unlock(&scene->lock);
     return NULL;
 }
 
@@ -199,9 +206,8 @@ static void *back_up_on(void *context)
 {
     struct scene *scene = context;
     struct actor actor;
-    uint64_t backups = 0;
     actor_init(&actor, scene->storage);
-    for (; !is_over(scene); backups++) {
+    while (!is_over(scene)) {
         struct storage_backup_request request = {
             .done = backup_done, .owner = &actor};
         actor.done = false;
@@ -213,11 +219,11 @@ static void *back_up_on(void *context)
             pthread_cond_wait(&actor.wakes, &actor.lock);
         }
         pthread_mutex_unlock(&actor.lock);
+        pthread_mutex_lock(&scene->lock);
+        scene->backups++;
+        pthread_mutex_unlock(&scene->lock);
     }
     actor_free(&actor);
-    pthread_mutex_lock(&scene->lock);
-    scene->backups += backups;
-    pthread_mutex_unlock(&scene->lock);
     return NULL;
 }
 
@@ -235,6 +241,15 @@ static void *push_on(void *context)
     }
     actor_free(&actor);
     return NULL;
+}
+
+/* On a machine that does much else some threads have not had their turn yet. */
+static bool all_had_a_turn(struct scene *scene)
+{
+    pthread_mutex_lock(&scene->lock);
+    bool had = scene->reads > 0 && scene->backups > 0;
+    pthread_mutex_unlock(&scene->lock);
+    return had;
 }
 
 static void play(struct scene *scene)
@@ -255,6 +270,9 @@ static void play(struct scene *scene)
             act(&actor, "FLUSHALL");
             CHECK(actor.size > 0 && actor.reply[0] == '+');
         }
+    }
+    for (int i = 0; i < TURN_MS && !all_had_a_turn(scene); i++) {
+        (void)poll(NULL, 0, 1);
     }
     set_both(&actor, ROUNDS);
     pthread_mutex_lock(&scene->lock);

@@ -380,6 +380,8 @@ static void a_sweep_that_is_refused_waits(void)
     REQUIRE(stored_open(&stored) == 0);
     for (uint64_t i = 0; i < RECORDS; i++) {
         CHECK_INT(stored_ask(&stored, KV_PUT, i, 1), KV_SUCCESS);
+    }
+    for (uint64_t i = 0; i < RECORDS; i++) {
         CHECK_INT(stored_ask_number(&stored, KV_EXPIRE, i, 1000), KV_SUCCESS);
     }
     lock(&stored.storage->commit);
@@ -391,9 +393,11 @@ static void a_sweep_that_is_refused_waits(void)
         (void)poll(NULL, 0, 1);
     }
     stored_stats(&stored, &before);
+    CHECK(
+        before.records >= 2 * SWEEP_KEYS_MAX); /* what a slow machine leaves */
     (void)poll(NULL, 0, WATCHED_MS);
     stored_stats(&stored, &after);
-    CHECK_U64(after.records, RECORDS);
+    CHECK_U64(after.records, before.records);
     CHECK(after.commits - before.commits <= TRIES_MAX);
     (void)stored_close(&stored, false);
     stored_remove(&stored);
