@@ -68,6 +68,7 @@ void adder_run(struct adder *adder)
     struct talk *talk = malloc(sizeof *talk);
     assert(talk != NULL);
     bool goes_on = talk_open(talk, adder->port);
+    adder->complained = false;
     while (goes_on) {
         goes_on = add_one(adder, talk);
         pause_for(adder->pause_ms);
@@ -219,6 +220,7 @@ void churner_run(struct churner *churner)
     assert(talk != NULL && client != NULL);
     kv_client_set_timeout(client, CLIENT_MS);
     bool goes_on = talk_open(talk, churner->port);
+    churner->complained = false;
     while (goes_on) {
         pause_for(churner->pause_ms);
         goes_on =
