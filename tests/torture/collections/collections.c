@@ -445,7 +445,7 @@ struct call_line {
 
 static int run(void *context, const char *directory)
 {
-    static const char *more[][2] = {{"KV_CAPACITY", "200000"}, {NULL, NULL}};
+    static const char *more[][2] = {{"KV_CAPACITY", "1000000"}, {NULL, NULL}};
     static const char *const plants[WRITER_PLANTS] = {
         "", "lost", "half", "twice"};
     const struct call_line *line = context;
