@@ -36,13 +36,21 @@ static struct audit audit_of(struct called *called)
     return audit;
 }
 
+static void fill_key(uint8_t key[KV_KEY_SIZE], const char *name)
+{
+    memset(key, 0, KV_KEY_SIZE);
+    for (size_t i = 0; name[i] != '\0'; i++) {
+        key[i] = (uint8_t)name[i];
+    }
+}
+
 /* The head of a key, and the view in which it may be changed. */
 static struct view *begin(
     struct called *called, const char *name, struct collection *head)
 {
-    uint8_t key[KV_KEY_SIZE] = {0};
+    uint8_t key[KV_KEY_SIZE];
     struct view *view = &called->storage->view;
-    memcpy(key, name, strnlen(name, sizeof key));
+    fill_key(key, name);
     lock(&called->storage->commit);
     view_begin(view, 16);
     const struct record *record = view_find(view, view_name(view, key));
@@ -61,8 +69,8 @@ static void end(struct called *called)
 static void put_head(
     struct view *view, const char *name, const struct collection *head)
 {
-    uint8_t key[KV_KEY_SIZE] = {0};
-    memcpy(key, name, strnlen(name, sizeof key));
+    uint8_t key[KV_KEY_SIZE];
+    fill_key(key, name);
     REQUIRE(collection_write(view, view_name(view, key), head, 0));
 }
 
