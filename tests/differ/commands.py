@@ -187,6 +187,8 @@ RESTART = Command("(restart)", 0, (), local=state.restart)
 STATE = ("KEYS", "TYPE", "PTTL", "GET", "LRANGE", "SMEMBERS")
 # Those that end a transaction, or may not be in one that goes on.
 ENDS = {"EXEC", "DISCARD", "QUIT", "RESET"}
+# Those that make a string as long as it is by then, or longer.
+LENGTHENING = {"APPEND", "RENAME", "RENAMENX", "COPY"}
 # Those that, unless they fail, end what is watched.
 UNWATCHING = ENDS | {"UNWATCH"}
 
@@ -214,6 +216,7 @@ class Sequence:
         self.seed = seed
         self.pair = 0
         self.in_multi = [False] * PAIRS
+        self.lengthening = [False] * PAIRS  # is queued
 
     def steps(self, count):
         """At least so many, and a look at what there is in the end."""
@@ -249,6 +252,7 @@ class Sequence:
 
     def restarted(self):
         self.in_multi = [False] * PAIRS
+        self.lengthening = [False] * PAIRS
         yield self.pair, [self.words.pick([b"kill", b"stop"])], RESTART
 
     def compared(self):
@@ -266,6 +270,8 @@ class Sequence:
         command = command or self.words.pick(self.table)
         if self.in_multi[self.pair] and command.name in UNQUEUED:
             return
+        if command.writes and self.lengthening[1 - self.pair]:
+            return  # nobody knows the lengths that it would start from
         args = [command.name.encode()]
         self.words.pick(self.makers[command.name])(args)
         if command.mutable:
@@ -278,6 +284,8 @@ class Sequence:
             self.lengths[args[1]] = 24
         if command.writes:
             self.follow(args)
+            self.lengthening[self.pair] |= multi and (
+                command.name in LENGTHENING)
         if command.name == "DBSIZE" and self.there_are("EXISTS"):
             # What has expired is then gone, and not counted.
             yield self.step("EXISTS", *ALL_KEYS)
@@ -288,6 +296,7 @@ class Sequence:
             self.in_multi[self.pair] = True
         elif command.name in ENDS:
             self.in_multi[self.pair] = False
+            self.lengthening[self.pair] = False
         elif command.name == "SPOP" and multi:
             yield from self.one(BY_NAME["EXEC"])
 
@@ -415,7 +424,7 @@ class Sequence:
         """What is only comparable right after what made it so."""
         key, value = self.words.skey(), self.words.value()
         drawn = self.draw()
-        if drawn < 0.3:
+        if drawn < 0.3 and not any(self.in_multi):
             self.lengths[key] = VALUE_MAX
             yield self.step("SET", key, value)
             yield self.step("OBJECT", b"ENCODING", key, exactly=True)
