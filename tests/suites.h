@@ -61,7 +61,7 @@
     X(env_file)                                                                \
     X(setting)                                                                 \
     X(config)                                                                  \
-    X(settings_documents)                                                      \
+    X(documents)                                                               \
     X(machine)                                                                 \
     X(process)                                                                 \
     X(plan)                                                                    \

@@ -169,7 +169,7 @@ speed: all test-programs ## CPU time a request, against an echo server
 	@BUILD=$(BUILD) tests/speed
 
 test-clients: ## the clients of Redis that Debian has (CLIENTS="python ...")
-	@tests/dependencies build clients hiredis
+	@tests/dependencies build clients hiredis redis
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/clients/hiredis
 	@BUILD=$(BUILD) tests/clients/run $(CLIENTS)
 
