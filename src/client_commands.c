@@ -465,9 +465,12 @@ const struct subcommand commands_family[] = {
         cas_options, "A NEW of - is read from standard input.", run_cas},
     {"scan", "[PREFIX]", "prints keys, in no order", 0, 1, scan_options,
         "Bytes that are not printable, and the backslash, are printed as "
-        "\\xNN.",
+        "\\xNN.\n"
+        "A list or set has no value: --values prints its key alone.",
         run_scan},
-    {"count", "", "prints how many records there are", 0, 0, NULL, NULL,
+    {"count", "", "prints how many keys there are", 0, 0, NULL,
+        "A list or set is one; stats counts its parts too, as records and "
+        "members.",
         run_count},
     {"stats", "", "prints the server's figures", 0, 0, NULL, NULL, run_stats},
     {"ping", "", "asks for a sign of life, and times it", 0, 0, NULL, NULL,

@@ -73,7 +73,12 @@ typedef enum kv_request {
  * BUSY: too many connections, or too many who wait for a backup, or a disk that
  * has not answered a write for two seconds.  Nothing was done, and the same
  * request may be sent again later; but for a write that the disk has already:
- * its text says that it may take effect yet, once the disk answers. */
+ * its text says that it may take effect yet, once the disk answers.
+ *
+ * WRONG_TYPE: the key holds a list or a set, which only the Redis protocol
+ * makes, and this is about a value: GET, ADD, EXPECT.  PUT replaces it; EXISTS,
+ * EXPIRE, TTL, PERSIST and DELETE take it as any key; SCAN hands out its key
+ * with an empty value; COUNT counts it as one. */
 #define KV_STATUS_MAP(X)                                                       \
     X(0, SUCCESS, "success")                                                   \
     X(1, NOT_FOUND, "no such key")                                             \
@@ -171,8 +176,9 @@ KV_API void kv_store_destroy(kv_store_t *store);
 
 /* key: 1..32 bytes; value: 0..256 bytes.  Each returns KV_SUCCESS or says why
  * not: KV_ARGUMENT (lengths, an all-zero key), KV_NOT_FOUND, KV_NO_SPACE,
- * KV_READ_ONLY, KV_NOT_A_NUMBER, KV_OVERFLOW, KV_BUSY (the disk has not
- * answered others for two seconds; a call whose write it has waits for it). */
+ * KV_READ_ONLY, KV_NOT_A_NUMBER, KV_OVERFLOW, KV_WRONG_TYPE, KV_BUSY (the disk
+ * has not answered others for two seconds; a call whose write it has waits for
+ * it). */
 KV_API kv_error_t kv_store_put(kv_store_t *store, const void *key,
     size_t key_len, const void *value, size_t value_len);
 /* value: room for KV_VALUE_MAX bytes; *value_len: how many were written, 0 on
