@@ -177,3 +177,17 @@ unsigned machine_cores(void)
     int count = CPU_COUNT_S(sizeof sets, sets);
     return count > 0 ? (unsigned)count : 1;
 }
+
+/* The second number of the file is that of pages. */
+uint64_t machine_resident(void)
+{
+    char text[128];
+    int64_t pages;
+    bool overflow;
+    read_text("/proc/self/statm", text, sizeof text);
+    const char *number = text + strcspn(text, " ");
+    number += *number != '\0' ? 1 : 0;
+    return decimal_parse(number, strcspn(number, " "), &pages, &overflow)
+               ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE)
+               : 0;
+}

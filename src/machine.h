@@ -18,6 +18,9 @@ struct machine_memory {
  * sys/fs/cgroup.  What cannot be read is no limit. */
 void machine_memory(const char *root, struct machine_memory *memory);
 
+/* Bytes of memory that this process has; 0 if the kernel does not say. */
+uint64_t machine_resident(void);
+
 /* Processors that this process may run on; at least 1. */
 unsigned machine_cores(void);
 

@@ -231,6 +231,26 @@ static void a_full_table_is_trimmed_in_parts(void)
     called_close(&called);
 }
 
+/* What was removed makes room at once, though the sweep has not been there. */
+static void what_is_left_makes_room(void)
+{
+    enum { ELEMENTS = 400, ROUNDS = 50 };
+    struct called called;
+    called_open(&called, NULL, ELEMENTS + 50);
+    for (int round = 0; round < ROUNDS; round++) {
+        static uint8_t push[] = "RPUSH";
+        static uint8_t list[] = "l";
+        struct resp_arg args[ELEMENTS + 2] = {
+            {push, sizeof push - 1}, {list, sizeof list - 1}};
+        for (int i = 0; i < ELEMENTS; i++) {
+            args[i + 2] = args[1];
+        }
+        CHECK_TEXT(called_run_args(&called, args, ELEMENTS + 2), ":400");
+        CHECK_TEXT(called_run(&called, "DEL l"), ":1");
+    }
+    called_close(&called);
+}
+
 static void a_reply_has_a_bound(void)
 {
     enum { REPLY = 8000, VALUE = KV_VALUE_MAX, TIMES = 9 };
@@ -344,6 +364,7 @@ const struct test_case test_lists_limits[] = {
     TEST_CASE(few_are_left_of_many),
     TEST_CASE(none_is_left_of_many),
     TEST_CASE(a_full_table_is_trimmed_in_parts),
+    TEST_CASE(what_is_left_makes_room),
     TEST_CASE(a_reply_has_a_bound),
     TEST_CASE(what_has_expired_is_absent),
     TEST_CASE(an_expired_list_makes_way),

@@ -87,6 +87,12 @@ bool call_fits(struct call *call, uint64_t records, uint64_t changes)
 {
     struct view *view = call->view;
     if (records > view_space(view)) {
+        if (!remains_reclaim(view, records - view_space(view), changes)) {
+            view->overlay->full = true;
+            return false;
+        }
+    }
+    if (records > view_space(view)) {
         resp_error(&call->reply,
             "OOM the table is full: KV_CAPACITY is %" PRIu64
             " records, and this needs %" PRIu64 " more: %" PRIu64 " are free",

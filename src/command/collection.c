@@ -123,8 +123,11 @@ bool remains_leave(struct view *view, const struct record *record)
         return true;
     }
     memset(tail, 0xff, sizeof tail);
-    return write_remains(
-        view, collection_name(view, &head, tail, bytes), &head);
+    struct name name = collection_name(view, &head, tail, bytes);
+    struct overlay *overlay = view->overlay;
+    memcpy(overlay->noted[overlay->noted_count++ % VIEW_NOTED_MAX], bytes,
+        sizeof bytes);
+    return write_remains(view, name, &head);
 }
 
 bool remains_shrink(
@@ -151,4 +154,39 @@ bool remains_shrink(
     bool written = write_remains(view, name, &head);
     assert(written);
     return false;
+}
+
+/* A member takes two changes at the most: its own record and a block's. */
+bool remains_reclaim(struct view *view, uint64_t records, uint64_t changes)
+{
+    const struct overlay *overlay = view->overlay;
+    uint64_t wanted = view_space(view) + records;
+    uint64_t kept = changes + 2 * REMAINS_CHANGES;
+    uint32_t steps = REMAINS_STEP;
+    uint32_t noted = (uint32_t)u64_min(overlay->noted_count, VIEW_NOTED_MAX);
+    for (uint32_t i = 0; i < noted && steps > 0; i++) {
+        uint64_t room = view_room(view);
+        uint64_t space = view_space(view);
+        if (space >= wanted) {
+            return true;
+        }
+        if (room < kept + 2) {
+            return overlay->frames == 0 &&
+                   overlay->frames_max == VIEW_CHANGES_MAX - 1;
+        }
+        const struct record *record =
+            view_find_any(view, view_name_inner(view, overlay->noted[i]));
+        if (record == NULL || record->kind != KIND_REMAINS) {
+            continue;
+        }
+        struct collection head;
+        collection_read(record, &head);
+        uint64_t most = u64_min((room - kept) / 2, steps);
+        most = u64_min(most, u64_min(wanted - space, head.count));
+        steps -= (uint32_t)most;
+        if (!remains_shrink(view, record, (uint32_t)most)) {
+            i--; /* there is more */
+        }
+    }
+    return true;
 }

@@ -18,7 +18,8 @@
  * bytes 0xff.  It counts as expired, so the sweep finds it, and takes away some
  * members at a time.  So removing a collection takes effect at once whatever
  * its size, and a capacity that is used up never prevents it: one member goes
- * at the same time.
+ * at the same time.  Who finds the table full takes some more from what was
+ * removed last, so the sweep need not be faster than those who remove.
  *
  * Every change of a collection writes its head anew, so its stamp tells
  * WATCH. */
@@ -91,5 +92,9 @@ bool remains_leave(struct view *view, const struct record *record);
  * True if that was all. */
 bool remains_shrink(
     struct view *view, const struct record *record, uint32_t steps);
+/* Tries to make so many records free, by REMAINS_STEP members at the most, and
+ * leaves room for so many changes.  False if a group with more room could do
+ * more. */
+bool remains_reclaim(struct view *view, uint64_t records, uint64_t changes);
 
 #endif

@@ -107,25 +107,9 @@ static void put_clients(struct told *told)
     put_number(told, "tracking_clients", 0);
 }
 
-/* What the process has in memory; 0 if the kernel does not say.  The second
- * number is that of pages. */
-static uint64_t resident_bytes(void)
-{
-    char line[128] = "";
-    uint64_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file != NULL) {
-        if (fgets(line, sizeof line, file) != NULL) {
-            pages = strtoull(line + strcspn(line, " "), NULL, 10);
-        }
-        (void)fclose(file);
-    }
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void put_memory(struct told *told)
 {
-    uint64_t resident = resident_bytes();
+    uint64_t resident = machine_resident();
     uint64_t peak = (uint64_t)told->usage.ru_maxrss * 1024;
     struct machine_memory machine;
     machine_memory("", &machine);

@@ -23,7 +23,11 @@
 #include "table/table.h"
 #include "wal/wal.h"
 
-enum { VIEW_CHANGES_MAX = WAL_GROUP_MAX, VIEW_INDEX_SIZE = 2 * WAL_GROUP_MAX };
+enum {
+    VIEW_CHANGES_MAX = WAL_GROUP_MAX,
+    VIEW_INDEX_SIZE = 2 * WAL_GROUP_MAX,
+    VIEW_NOTED_MAX = 64
+};
 
 /* What names a record: its key, and the hash of that, which tells the name
  * space too. */
@@ -73,8 +77,12 @@ struct overlay {
     uint32_t chain_frames;  /* frames then */
     uint32_t chain_pending; /* pending_count then */
     uint32_t pending_count;
-    uint64_t chain_lsn;                 /* of the next frame then */
-    uint64_t stamp;                     /* of the last change */
+    uint64_t chain_lsn; /* of the next frame then */
+    uint64_t stamp;     /* of the last change */
+    /* Keys of inner records that may have to be found again without a search,
+     * the newest ones; some may be gone. */
+    uint8_t noted[VIEW_NOTED_MAX][KV_KEY_SIZE];
+    uint32_t noted_count;
     uint16_t index[VIEW_INDEX_SIZE];    /* by hash: number of a change + 1 */
     uint16_t pending[VIEW_CHANGES_MAX]; /* numbers of changes */
     struct change changes[VIEW_CHANGES_MAX];
