@@ -95,7 +95,7 @@ static uint32_t plan_locked(
     struct storage *storage, struct position *from, bool most)
 {
     struct view *view = &storage->view;
-    uint32_t wanted = group_frames(*from, most);
+    uint32_t wanted = group_frames(view, *from, most);
     reserve(storage, wanted);
     view_begin(view, wanted);
     view->now_ms = commit_time_locked(storage);

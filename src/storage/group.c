@@ -115,6 +115,13 @@ static bool plan_call(struct view *view, struct batch *batch, struct op *op)
     return !full || fresh;
 }
 
+/* Changes that a request may make at the most: where there is a collection it
+ * may meet it. */
+static uint32_t request_changes(const struct view *view)
+{
+    return view_inner(view) == 0 ? 1 : REQUEST_CHANGES;
+}
+
 /* Plans operation number i, and the chain that it begins; returns how many
  * that are, 0 if the group has no room for them. */
 static uint32_t plan_op(struct view *view, struct batch *batch, uint32_t i)
@@ -128,13 +135,13 @@ static uint32_t plan_op(struct view *view, struct batch *batch, uint32_t i)
         view_log_pending(view); /* this one is logged at once */
     }
     if (op->linked) {
-        if (view_room(view) < length * REQUEST_CHANGES &&
+        if (view_room(view) < length * request_changes(view) &&
             length <= KV_CHAIN_MAX) {
             return 0;
         }
         plan_chain(view, op, length);
     } else if (op->state == OP_COMMIT) {
-        if (view_room(view) < REQUEST_CHANGES) {
+        if (view_room(view) < request_changes(view)) {
             return 0;
         }
         storage_apply(view, op);
@@ -212,9 +219,10 @@ uint32_t group_more_changes(const struct op *op)
                                  : (uint32_t)op->number;
 }
 
-uint32_t group_frames(struct position from, bool most)
+uint32_t group_frames(
+    const struct view *view, struct position from, bool most)
 {
-    uint64_t wanted = RESERVE_SLACK;
+    uint64_t wanted = view_inner(view) == 0 ? 0 : RESERVE_SLACK;
     for (; from.batch != NULL; from.batch = from.batch->next) {
         wanted += from.batch->commits + from.batch->more_changes;
     }

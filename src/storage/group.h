@@ -8,7 +8,7 @@
 
 enum {
     AHEAD = 16, /* operations that records are asked for ahead */
-    /* Changes that a request may make at the most: it may find a collection. */
+    /* Changes that a request may make that meets a collection. */
     REQUEST_CHANGES = 1 + REMAINS_CHANGES,
     GROUP_CHANGES_MAX = WAL_GROUP_MAX - 1, /* and a mark */
     RESERVE_SLACK = KV_CHAIN_MAX * REQUEST_CHANGES
@@ -54,6 +54,7 @@ void group_refuse(struct view *view, struct position from, struct position end,
 uint32_t group_more_changes(const struct op *op);
 /* How many frames may be needed from a position on; with most, because one
  * found no room, as many as there can be. */
-uint32_t group_frames(struct position from, bool most);
+uint32_t group_frames(
+    const struct view *view, struct position from, bool most);
 
 #endif
