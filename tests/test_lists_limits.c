@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "called.h"
+#include "storage/state.h"
 
 enum {
     LONG = 10000,     /* elements; more than twice what fits at once */
@@ -231,6 +232,21 @@ static void a_full_table_is_trimmed_in_parts(void)
     called_close(&called);
 }
 
+/* Adds count elements at once; the reply. */
+static const char *push_many(
+    struct called *called, const char *key, uint32_t count)
+{
+    static struct resp_arg args[CALLED_ARGS_MAX];
+    static uint8_t push[] = "RPUSH";
+    static uint8_t name[KV_KEY_SIZE];
+    uint32_t size = (uint32_t)snprintf((char *)name, sizeof name, "%s", key);
+    args[0] = (struct resp_arg){push, sizeof push - 1};
+    for (uint32_t i = 1; i < count + 2; i++) {
+        args[i] = (struct resp_arg){name, size};
+    }
+    return called_run_args(called, args, count + 2);
+}
+
 /* What was removed makes room at once, though the sweep has not been there. */
 static void what_is_left_makes_room(void)
 {
@@ -238,16 +254,31 @@ static void what_is_left_makes_room(void)
     struct called called;
     called_open(&called, NULL, ELEMENTS + 50);
     for (int round = 0; round < ROUNDS; round++) {
-        static uint8_t push[] = "RPUSH";
-        static uint8_t list[] = "l";
-        struct resp_arg args[ELEMENTS + 2] = {
-            {push, sizeof push - 1}, {list, sizeof list - 1}};
-        for (int i = 0; i < ELEMENTS; i++) {
-            args[i + 2] = args[1];
-        }
-        CHECK_TEXT(called_run_args(&called, args, ELEMENTS + 2), ":400");
+        CHECK_TEXT(push_many(&called, "l", ELEMENTS), ":400");
         CHECK_TEXT(called_run(&called, "DEL l"), ":1");
     }
+    called_close(&called);
+}
+
+/* A command that hardly leaves its group room for anything else makes what room
+ * it can and says that the table is full; so its repetition succeeds. */
+static void what_is_left_makes_room_for_much_by_and_by(void)
+{
+    enum { OLD = 4090, NEW = 4000, SPACE = 100, TRIES_MAX = 200 };
+    static const char oom[] = "-OOM";
+    struct called called;
+    int tries = 1;
+    called_open(&called, NULL, 1 + OLD + SPACE);
+    keeper_stop(called.storage); /* nobody sweeps */
+    push_many(&called, "old", OLD);
+    CHECK_TEXT(called_run(&called, "DEL old"), ":1");
+    const char *reply = push_many(&called, "new", NEW);
+    while (strncmp(reply, oom, sizeof oom - 1) == 0 && tries < TRIES_MAX) {
+        reply = push_many(&called, "new", NEW);
+        tries++;
+    }
+    CHECK(tries > 1);
+    CHECK_TEXT(reply, ":4000");
     called_close(&called);
 }
 
@@ -365,6 +396,7 @@ const struct test_case test_lists_limits[] = {
     TEST_CASE(none_is_left_of_many),
     TEST_CASE(a_full_table_is_trimmed_in_parts),
     TEST_CASE(what_is_left_makes_room),
+    TEST_CASE(what_is_left_makes_room_for_much_by_and_by),
     TEST_CASE(a_reply_has_a_bound),
     TEST_CASE(what_has_expired_is_absent),
     TEST_CASE(an_expired_list_makes_way),

@@ -171,7 +171,7 @@ bool remains_reclaim(struct view *view, uint64_t records, uint64_t changes)
             return true;
         }
         if (room < kept + 2) {
-            return overlay->frames == 0 &&
+            return overlay->chain_frames == 0 && changes <= room &&
                    overlay->frames_max == VIEW_CHANGES_MAX - 1;
         }
         const struct record *record =

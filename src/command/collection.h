@@ -93,8 +93,8 @@ bool remains_leave(struct view *view, const struct record *record);
 bool remains_shrink(
     struct view *view, const struct record *record, uint32_t steps);
 /* Tries to make so many records free, by REMAINS_STEP members at the most, and
- * leaves room for so many changes.  False if a group with more room could do
- * more. */
+ * leaves room for so many changes.  False if the group has no room for these,
+ * or one with more could do more. */
 bool remains_reclaim(struct view *view, uint64_t records, uint64_t changes);
 
 #endif
