@@ -403,6 +403,29 @@ static void a_sweep_that_is_refused_waits(void)
     stored_remove(&stored);
 }
 
+/* A part of a sweep whose group could not be written is refused after it was
+ * executed; it has left nothing to go on with. */
+static void a_sweep_that_was_not_written_waits(void)
+{
+    struct stored stored;
+    kv_message_t message = {.type = VERB_SWEEP, .status = KV_READ_ONLY};
+    stored_make(&stored, KV_SYNC_NONE);
+    CHECK_INT(stored_open(&stored), 0);
+    keeper_stop(stored.storage);
+    struct sweeper *sweeper = stored.storage->sweeper;
+    for (int written = 0; written < 2; written++) {
+        message.status = written == 0 ? KV_READ_ONLY : KV_END;
+        sweeper->batch.count = 1;
+        sweeper->batch.ops[0] = (struct op){
+            .message = &message, .verb = VERB_SWEEP, .number = SWEEP_MORE};
+        sweeper->batch.done(&sweeper->batch);
+        CHECK_INT(sweeper->left, written);
+        CHECK_INT(stored.storage->sweep_goes_on, written);
+    }
+    (void)stored_close(&stored, false);
+    stored_remove(&stored);
+}
+
 const struct test_case test_storage_groups[] = {
     TEST_CASE(what_is_too_much_for_a_group_changes_nothing),
     TEST_CASE(what_finds_no_room_goes_to_the_next_group),
@@ -411,5 +434,6 @@ const struct test_case test_storage_groups[] = {
     TEST_CASE(a_chain_is_recovered_whole_or_not_at_all),
     TEST_CASE(what_is_left_goes_in_small_parts),
     TEST_CASE(a_sweep_that_is_refused_waits),
+    TEST_CASE(a_sweep_that_was_not_written_waits),
     TEST_END,
 };

@@ -116,8 +116,9 @@ static void sweep_done(struct batch *batch)
     sweeper->left = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct op *op = &batch->ops[i];
+        bool more = op->message->status == KV_END && op->number == SWEEP_MORE;
         expired += op->message->status == KV_SUCCESS ? 1 : 0;
-        if (op->number == SWEEP_MORE && sweeper->left < SWEEP_LEFT_MAX) {
+        if (more && sweeper->left < SWEEP_LEFT_MAX) {
             sweeper->found[sweeper->left++] = sweeper->found[i];
         }
     }
