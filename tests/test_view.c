@@ -176,6 +176,24 @@ static void a_chain_is_undone_alone(void)
     tear_down(&fixture);
 }
 
+/* Each command is a chain: in some hours there are more than 2^32. */
+static void a_chain_is_undone_whatever_its_number(void)
+{
+    struct fixture fixture;
+    set_up(&fixture);
+    fixture.view.overlay->chain = UINT32_MAX - 1;
+    for (int i = 0; i < 4; i++) {
+        view_begin(&fixture.view, FRAMES);
+        begin_chain(&fixture);
+        CHECK(set(&fixture, 0) && set(&fixture, 1));
+        abort_chain(&fixture);
+        compare(&fixture);
+        CHECK_U64(view_publish(&fixture.view), 0);
+        compare_published(&fixture);
+    }
+    tear_down(&fixture);
+}
+
 /* What stands before a flush in its group is another's, who has his reply: a
  * chain that could be undone must not have thrown it away, even if it has
  * changed the same names itself. */
@@ -306,6 +324,7 @@ static void groups_do_what_the_model_does(void)
 
 const struct test_case test_view[] = {
     TEST_CASE(a_chain_is_undone_alone),
+    TEST_CASE(a_chain_is_undone_whatever_its_number),
     TEST_CASE(a_flush_waits_for_what_others_have_changed),
     TEST_CASE(a_flush_is_undone_with_its_chain),
     TEST_CASE(a_group_has_room_for_so_much),

@@ -423,6 +423,7 @@ void view_begin(struct view *view, uint32_t frames)
     overlay->frames = 0;
     overlay->frames_max = frames;
     overlay->full = false;
+    overlay->chain = 0;
 }
 
 static void publish_change(struct view *view, const struct change *change)

@@ -71,7 +71,7 @@ struct overlay {
     bool deferred;          /* what the chain does is logged later */
     bool pending_flush;     /* that all records are gone is to be logged */
     bool together;          /* readers must see all changes at once */
-    uint32_t chain;         /* number of the one that has begun last */
+    uint32_t chain;         /* of the group's, the one that has begun last */
     uint32_t flush_chain;   /* of the one that flushed */
     uint32_t chain_count;   /* changes when the chain began */
     uint32_t chain_frames;  /* frames then */
