@@ -362,7 +362,7 @@ static void random_commands_do_what_arrays_do(void)
     struct test_directory directory;
     REQUIRE(world != NULL && test_directory_make(&directory));
     test_random_init(&world->random);
-    called_open(&world->called, directory.path, 2 * KEYS * LENGTH_MAX);
+    called_open(&world->called, directory.path, 4 * KEYS * LENGTH_MAX);
     for (int i = 0; i < OPERATIONS; i++) {
         world->length = 0;
         acts[below(world, ARRAY_SIZE(acts))](world, below(world, KEYS));

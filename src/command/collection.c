@@ -124,10 +124,15 @@ bool remains_leave(struct view *view, const struct record *record)
     }
     memset(tail, 0xff, sizeof tail);
     struct name name = collection_name(view, &head, tail, bytes);
-    struct overlay *overlay = view->overlay;
-    memcpy(overlay->noted[overlay->noted_count++ % VIEW_NOTED_MAX], bytes,
-        sizeof bytes);
+    remains_note(view, bytes);
     return write_remains(view, name, &head);
+}
+
+void remains_note(struct view *view, const uint8_t key[KV_KEY_SIZE])
+{
+    struct overlay *overlay = view->overlay;
+    uint32_t place = overlay->noted_count++ % VIEW_NOTED_MAX;
+    memcpy(overlay->noted[place], key, KV_KEY_SIZE);
 }
 
 bool remains_shrink(

@@ -88,6 +88,8 @@ bool collection_drop(struct view *view, struct name name, unsigned kind);
  * there are.  False if the group is full. */
 enum { REMAINS_CHANGES = 4, REMAINS_STEP = 512 };
 bool remains_leave(struct view *view, const struct record *record);
+/* Remembers where there are remains, for remains_reclaim. */
+void remains_note(struct view *view, const uint8_t key[KV_KEY_SIZE]);
 /* Takes away up to steps members of remains, and the record with the last one.
  * True if that was all. */
 bool remains_shrink(

@@ -292,6 +292,9 @@ static void set_record(struct view *view, struct op *op)
     }
     record_fill(record, op->message);
     record->kind = op->message->status;
+    if (record->kind == KIND_REMAINS) {
+        remains_note(view, op->message->key);
+    }
     record->expire_ms = op->number;
     op_reply(op, KV_SUCCESS);
 }
