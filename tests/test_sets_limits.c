@@ -135,6 +135,21 @@ static void too_many_changes_are_refused(void)
     CHECK(test_directory_remove(&directory));
 }
 
+/* More room would not help: so it is not room that is said to be missing. */
+static void too_many_changes_are_no_want_of_room(void)
+{
+    struct called called;
+    called_open(&called, NULL, LONG + LONG / 2);
+    add_many(&called, LONG);
+    CHECK_TEXT(called_run(&called, "SPOP s 1500"), TOO_MANY);
+    CHECK_TEXT(called_run(&called, "COPY s t"), TOO_MANY);
+    CHECK_TEXT(called_run(&called, "SUNIONSTORE t s"), TOO_MANY);
+    check_count(&called, "s", LONG);
+    CHECK(strncmp(called_run(&called, "SPOP s 1200"), "*1200 ", 6) == 0);
+    check_count(&called, "s", LONG - 1200);
+    called_close(&called);
+}
+
 /* Few stay, or none, or few go. */
 static void spop_takes_many_if_few_stay(void)
 {
@@ -306,6 +321,7 @@ const struct test_case test_sets_limits[] = {
     TEST_CASE(a_full_table_takes_no_member),
     TEST_CASE(the_last_member_moves_in_a_full_table),
     TEST_CASE(too_many_changes_are_refused),
+    TEST_CASE(too_many_changes_are_no_want_of_room),
     TEST_CASE(spop_takes_many_if_few_stay),
     TEST_CASE(all_members_are_taken_at_once),
     TEST_CASE(an_expired_set_is_absent),

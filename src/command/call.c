@@ -86,6 +86,10 @@ const struct record *call_find_kind(
 bool call_fits(struct call *call, uint64_t records, uint64_t changes)
 {
     struct view *view = call->view;
+    if (changes >= VIEW_CHANGES_MAX) { /* whatever room there is */
+        view->overlay->full = true;
+        return false;
+    }
     if (records > view_space(view)) {
         if (!remains_reclaim(view, records - view_space(view), changes)) {
             view->overlay->full = true;
