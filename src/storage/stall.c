@@ -104,14 +104,20 @@ bool storage_withdraw(struct storage *storage, struct batch *batch,
 {
     int64_t silent_ms = storage_silent_ms(storage);
     bool withdrawn = committer_withdraw(storage, batch);
-    snprintf(why, STORAGE_WHY_MAX,
-        "this has waited %" PRId64
-        " ms for the disk, which has not answered for %" PRId64 " ms; %s",
-        waited_ms, silent_ms,
-        withdrawn
-            ? NOTHING_WRITTEN
-            : "what was to be written may yet be, once it answers: read it "
-              "then to know");
+    const char *then = withdrawn ? NOTHING_WRITTEN
+                                 : "what was to be written may yet be: read it "
+                                   "later to know";
+    if (silent_ms > 0) {
+        snprintf(why, STORAGE_WHY_MAX,
+            "this has waited %" PRId64
+            " ms for the disk, which has not answered for %" PRId64 " ms; %s",
+            waited_ms, silent_ms, then);
+    } else {
+        snprintf(why, STORAGE_WHY_MAX,
+            "this has waited %" PRId64
+            " ms behind what others have asked for; %s",
+            waited_ms, then);
+    }
     note(storage, batch, silent_ms);
     if (withdrawn) {
         refuse(storage, batch, why);
