@@ -72,7 +72,8 @@ void talk_word(struct talk *talk, const char *format, ...)
     add_word(talk, word, (size_t)length);
 }
 
-static void say(struct talk *talk, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static void say(
+    struct talk *talk, const char *format, va_list list)
 {
     char command[COMMAND_MAX];
     int length = vsnprintf(command, sizeof command, format, list);

@@ -219,8 +219,7 @@ uint32_t group_more_changes(const struct op *op)
                                  : (uint32_t)op->number;
 }
 
-uint32_t group_frames(
-    const struct view *view, struct position from, bool most)
+uint32_t group_frames(const struct view *view, struct position from, bool most)
 {
     uint64_t wanted = view_inner(view) == 0 ? 0 : RESERVE_SLACK;
     for (; from.batch != NULL; from.batch = from.batch->next) {

@@ -54,7 +54,6 @@ void group_refuse(struct view *view, struct position from, struct position end,
 uint32_t group_more_changes(const struct op *op);
 /* How many frames may be needed from a position on; with most, because one
  * found no room, as many as there can be. */
-uint32_t group_frames(
-    const struct view *view, struct position from, bool most);
+uint32_t group_frames(const struct view *view, struct position from, bool most);
 
 #endif
