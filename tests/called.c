@@ -23,6 +23,7 @@ void called_open(
         .backup_keep = 2,
         .segment_bytes = 4 << 20,
         .load_threads = 1,
+        .stall_ms = TEST_STALL_MS,
         .diag = &called->diag,
     };
     called->batch = calloc(1, sizeof *called->batch);

@@ -42,6 +42,7 @@ void served_start(struct served *served, const struct served_options *options)
         .backup_keep = 2,
         .segment_bytes = 4 * 1024 * 1024,
         .load_threads = 1,
+        .stall_ms = options->stall_ms == 0 ? TEST_STALL_MS : options->stall_ms,
         .diag = &served->diag};
     if (storage_open(&served->storage, &storage, why) != 0) {
         CHECK_TEXT(why, "");

@@ -20,6 +20,7 @@ void stored_make(struct stored *stored, kv_sync_t sync)
         .backup_keep = 2,
         .segment_bytes = WAL_SEGMENT_MIN,
         .load_threads = 3,
+        .stall_ms = TEST_STALL_MS,
         .diag = &stored->diag,
     };
 }
@@ -117,16 +118,6 @@ static void decode(struct batch *batch, kv_message_t *messages, uint32_t count)
     }
 }
 
-/* Where one thread runs at a time, as under valgrind, the one that syncs may
- * get no turn for seconds, and writes would be told BUSY: it is let run first.
- */
-static void let_sync(const struct stored *stored)
-{
-    while (storage_silent_ms(stored->storage) >= STORAGE_STALL_MS / 2) {
-        (void)poll(NULL, 0, 1);
-    }
-}
-
 void stored_execute(
     struct stored *stored, kv_message_t *messages, uint32_t count)
 {
@@ -135,7 +126,6 @@ void stored_execute(
     if (batch == NULL || count > BATCH_OPS_MAX) {
         abort();
     }
-    let_sync(stored);
     waiter_init(&waiter);
     decode(batch, messages, count);
     batch->done = answer;

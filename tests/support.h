@@ -14,7 +14,12 @@
 #include <stdlib.h>
 
 /* What KV_SYNC may be, in the order of kv_sync_t. */
-enum { TEST_SYNCS = 3 };
+enum {
+    TEST_SYNCS = 3,
+    /* stall_ms of a storage that is not to be told from a stalled one because
+     * the machine, or valgrind, lets a thread wait for its turn. */
+    TEST_STALL_MS = 120000
+};
 extern const char *const test_syncs[TEST_SYNCS];
 
 /* A suite is a constant array test_NAME, closed by TEST_END. */

@@ -30,6 +30,7 @@ void talked_open(
         .backup_keep = 2,
         .segment_bytes = 4 << 20,
         .load_threads = 1,
+        .stall_ms = TEST_STALL_MS,
         .diag = &talked->diag,
     };
     talked->args = calloc(RESP_ARGS_MAX, sizeof *talked->args);

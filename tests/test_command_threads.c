@@ -322,6 +322,7 @@ static void commands_of_many_threads_go_together(void)
             .backup_keep = 2,
             .segment_bytes = 4 << 20,
             .load_threads = 2,
+            .stall_ms = TEST_STALL_MS,
             .diag = &diag,
         };
         pthread_mutex_init(&scene.lock, NULL);

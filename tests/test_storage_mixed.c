@@ -43,6 +43,7 @@ static struct mixed *set_up(void)
         .backup_keep = 2,
         .segment_bytes = 4 << 20,
         .load_threads = 1,
+        .stall_ms = TEST_STALL_MS,
         .diag = &mixed->diag,
     };
     mixed->batch = calloc(1, sizeof *mixed->batch);

@@ -218,10 +218,10 @@ void turn_look(struct worker *worker)
         return;
     }
     worker->look_ms = now_ms + WORKER_LOOK_MS;
+    int64_t limit_ms = storage_stall_ms(worker->options.storage);
     for (unsigned i = 0; i < worker->bundles_count; i++) {
         struct bundle *bundle = worker->bundles[i];
-        if (bundle->lent_ms != 0 &&
-            now_ms - bundle->lent_ms >= STORAGE_STALL_MS) {
+        if (bundle->lent_ms != 0 && now_ms - bundle->lent_ms >= limit_ms) {
             give_up(worker, bundle, now_ms - bundle->lent_ms);
         }
     }

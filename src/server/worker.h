@@ -13,7 +13,7 @@
  *    the worker for none.
  * 3. A connection has operations in one bundle at most.  While that bundle is
  *    with the committer the connection is parked: neither received from nor
- *    closed.  When the committer keeps it for longer than STORAGE_STALL_MS, its
+ *    closed.  When the committer keeps it for longer than storage_stall_ms, its
  *    connections are told BUSY and go their ways: the bundle is empty
  *    when it comes back.
  * 4. What is asked of all workers goes round: each adds what it knows, in its

@@ -42,6 +42,11 @@ int64_t storage_silent_ms(struct storage *storage)
     return since_ns == 0 ? 0 : (clock_steady_ns() - since_ns) / NS_A_MS;
 }
 
+int64_t storage_stall_ms(const struct storage *storage)
+{
+    return storage->options.stall_ms;
+}
+
 /* Counts the writes of a batch that are told BUSY; says so once a stall. */
 static void note(
     struct storage *storage, const struct batch *batch, int64_t silent_ms)
@@ -73,7 +78,7 @@ static void refuse(
 
 bool stall_refuses(struct storage *storage, struct batch *batch)
 {
-    if (storage_silent_ms(storage) < STORAGE_STALL_MS) {
+    if (storage_silent_ms(storage) < storage->options.stall_ms) {
         return false;
     }
     storage_refuse(storage, batch, 0);

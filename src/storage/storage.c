@@ -222,6 +222,9 @@ static int create(struct storage **result,
         return -ENOMEM;
     }
     storage->options = *options;
+    if (options->stall_ms == 0) {
+        storage->options.stall_ms = STORAGE_STALL_MS;
+    }
     storage->directory = -1;
     storage->lock_fd = -1;
     init_locks(storage);

@@ -14,8 +14,7 @@ struct storage;
 enum {
     STORAGE_WHY_MAX = 512,
     /* A disk that has not answered for so long is slow: no more than is lent
-     * already is handed to it.  After STALL_MS, which is as long as a write
-     * waits too, writes are answered BUSY at once. */
+     * already is handed to it. */
     STORAGE_SLOW_MS = 200,
     STORAGE_STALL_MS = 2000
 };
@@ -33,7 +32,10 @@ struct storage_options {
     uint64_t log_keep_bytes;
     uint32_t load_threads; /* of recovery; at least 1 */
     bool preallocate;      /* takes all memory when it is opened */
-    struct diag *diag;     /* must outlive the storage */
+    /* A disk that has not answered for so long is stalled, and writes are told
+     * BUSY at once; a write waits for it as long.  0: STORAGE_STALL_MS. */
+    int64_t stall_ms;
+    struct diag *diag; /* must outlive the storage */
     /* Called when the log can no longer be trusted (a sync failed).  The
      * server ends the process.  If it returns, or is NULL, the storage refuses
      * all writes from then on. */
@@ -108,7 +110,7 @@ void storage_read(struct storage *storage, struct batch *batch);
  * has the batch, and calls batch->done when its replies are written; until
  * then the batch and its messages must not be touched.
  *
- * Where the disk has not answered for STORAGE_STALL_MS to what every write has
+ * Where the disk has not answered for stall_ms to what every write has
  * to wait for (always: its group; everysec: the sync of the second), they are
  * refused as by storage_refuse. */
 bool storage_commit(struct storage *storage, struct batch *batch);
@@ -121,6 +123,8 @@ void storage_call(
 /* Milliseconds that the disk has not answered for to what every write waits
  * for; 0: it is not asked.  Any thread. */
 int64_t storage_silent_ms(struct storage *storage);
+/* For how long at most a write waits for it. */
+int64_t storage_stall_ms(const struct storage *storage);
 
 /* Executes nothing that may write: answers it BUSY, with a text that tells how
  * many batches wait for the disk already (0: the disk is silent, whoever
