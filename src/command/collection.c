@@ -1,14 +1,13 @@
 #include "command/collection.h"
 
-#include "command/copy.h"
-#include "command/lists.h"
-#include "command/sets.h"
+#include "command/list.h"
+#include "command/set.h"
 
 #include <assert.h>
 
 static const struct collection_kind kinds[] = {
-    {KIND_LIST, list_shed, copy_list_parts, copy_list},
-    {KIND_SET, set_shed, copy_set_parts, copy_set},
+    {KIND_LIST, list_shed, list_parts, list_copy},
+    {KIND_SET, set_shed, set_parts, set_copy},
 };
 
 const struct collection_kind *collection_kind(unsigned kind)
@@ -80,6 +79,21 @@ bool collection_put(struct view *view, const struct part *part)
 {
     assert(kind_inner(part->kind) && part->number <= 0);
     return write_record(view, part);
+}
+
+void collection_copy(
+    struct view *view, const struct record *record, const struct collection *to)
+{
+    uint8_t bytes[KV_KEY_SIZE];
+    const struct part part = {
+        .name = collection_name(view, to, record->key + OWNER_SIZE, bytes),
+        .kind = record->kind,
+        .bytes = record->value,
+        .size = record->value_len,
+        .number = record->expire_ms,
+    };
+    bool put = collection_put(view, &part);
+    assert(put);
 }
 
 bool collection_drop(struct view *view, struct name name, unsigned kind)

@@ -48,10 +48,11 @@ struct collection_kind {
      * counts down in *head, which is not stored.  False if the group is
      * full. */
     bool (*shed)(struct view *view, struct collection *head);
-    /* How many inner records it has, and copying them: see copy.h. */
+    /* How many inner records it has. */
     uint64_t (*parts)(const struct collection *head);
+    /* Copies them to another owner.  There must be room for all. */
     void (*copy)(struct view *view, const struct collection *from,
-        struct collection *to);
+        const struct collection *to);
 };
 
 /* The row of a kind that there is. */
@@ -81,6 +82,9 @@ struct part {
     bool fresh;     /* there is no such record: nobody needs to look */
 };
 bool collection_put(struct view *view, const struct part *part);
+/* The record as it is, under the other owner.  There must be room. */
+void collection_copy(struct view *view, const struct record *record,
+    const struct collection *to);
 bool collection_drop(struct view *view, struct name name, unsigned kind);
 
 /* The head's record is about to be removed or overwritten: what it needs for

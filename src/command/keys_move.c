@@ -141,7 +141,7 @@ static bool duplicate(
 {
     bool fresh = view_find_any(call->view, key_name(to)) == NULL;
     struct collection from = {0};
-    struct collection head;
+    struct collection copy;
     uint64_t parts = 0;
     if (content->kind != KIND_STRING) {
         collection_read(content, &from);
@@ -152,9 +152,9 @@ static bool duplicate(
         return false;
     }
     if (parts > 0) {
-        collection_begin(call->view, from.kind, &head);
-        collection_kind(from.kind)->copy(call->view, &from, &head);
-        memcpy(content->value, &head, sizeof head);
+        collection_begin(call->view, from.kind, &copy);
+        collection_kind(from.kind)->copy(call->view, &from, &copy);
+        memcpy(content->value, copy.owner, OWNER_SIZE);
     }
     return true;
 }

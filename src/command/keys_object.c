@@ -2,43 +2,42 @@
  * tests ask.  Here all are records. */
 #include "command/keys.h"
 
-#include "command/collection.h"
-#include "command/copy.h"
+#include "command/set.h"
 
 /* ---- ENCODING ------------------------------------------------------------ */
+
+static bool is_number(const struct record *record)
+{
+    int64_t number;
+    bool overflow;
+    return decimal_parse(record->value, record->value_len, &number, &overflow);
+}
 
 static const char *string_encoding(const struct record *record)
 {
     enum { EMBEDDED_MAX = 44 };
-    int64_t number;
-    bool overflow;
-    if (decimal_parse(record->value, record->value_len, &number, &overflow)) {
+    if (is_number(record)) {
         return "int";
     }
     return record->value_len <= EMBEDDED_MAX ? "embstr" : "raw";
 }
 
-/* Counts the members that are numbers. */
-static void see_member(void *context, const struct record *record)
-{
-    uint64_t *numbers = context;
-    int64_t number;
-    bool overflow;
-    bool is_number =
-        decimal_parse(record->value, record->value_len, &number, &overflow);
-    *numbers += is_number ? 1 : 0;
-}
-
 static const char *set_encoding(struct call *call, const struct record *record)
 {
     enum { INTSET_MAX = 512 };
-    struct collection head;
-    uint64_t numbers = 0;
-    collection_read(record, &head);
-    if (head.count <= INTSET_MAX) {
-        copy_set_see(call->view, &head, see_member, &numbers);
+    struct set set = {.view = call->view};
+    struct set_walk walk;
+    collection_read(record, &set.head);
+    set_walk_begin(&walk, &set);
+    if (set.head.count > INTSET_MAX) {
+        return "hashtable";
     }
-    return numbers == head.count ? "intset" : "hashtable";
+    while ((record = set_walk_next(&walk)) != NULL) {
+        if (!is_number(record)) {
+            return "hashtable";
+        }
+    }
+    return "intset";
 }
 
 /* ---- The words ----------------------------------------------------------- */

@@ -39,6 +39,29 @@ bool list_shed(struct view *view, struct collection *head)
     return true;
 }
 
+uint64_t list_parts(const struct collection *head)
+{
+    return head->count;
+}
+
+static const struct record *find_element(
+    struct view *view, const struct collection *head, int64_t i)
+{
+    uint8_t bytes[KV_KEY_SIZE];
+    const struct record *record =
+        view_find_any(view, element_name(view, head, i, bytes));
+    assert(record != NULL && record->kind == KIND_ELEMENT);
+    return record;
+}
+
+void list_copy(struct view *view, const struct collection *from,
+    const struct collection *to)
+{
+    for (uint64_t i = 0; i < from->count; i++) {
+        collection_copy(view, find_element(view, from, (int64_t)i), to);
+    }
+}
+
 /* ---- Reading ------------------------------------------------------------- */
 
 bool list_find(struct call *call, uint32_t i, struct list *list)
@@ -79,11 +102,7 @@ int64_t list_clip(
 const struct record *list_at(
     struct call *call, const struct list *list, int64_t i)
 {
-    uint8_t bytes[KV_KEY_SIZE];
-    const struct record *record = view_find_any(
-        call->view, element_name(call->view, &list->head, i, bytes));
-    assert(record != NULL && record->kind == KIND_ELEMENT);
-    return record;
+    return find_element(call->view, &list->head, i);
 }
 
 bool list_equal(const struct record *element, const struct resp_arg *arg)

@@ -20,7 +20,11 @@
 #include "command/call.h"
 #include "command/collection.h"
 
+/* As a kind of collection. */
 bool list_shed(struct view *view, struct collection *head);
+uint64_t list_parts(const struct collection *head);
+void list_copy(struct view *view, const struct collection *from,
+    const struct collection *to);
 
 struct list {
     struct key key;

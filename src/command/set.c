@@ -316,6 +316,8 @@ bool set_store(struct set *set)
     return collection_write(set->view, name, &set->head, set->expire_ms);
 }
 
+/* ---- As a kind of collection --------------------------------------------- */
+
 bool set_shed(struct view *view, struct collection *head)
 {
     uint8_t hash[SET_HASH_SIZE];
@@ -324,4 +326,24 @@ bool set_shed(struct view *view, struct collection *head)
     return pop_hash(view, head, hash) &&
            collection_drop(
                view, member_name(view, head, hash, bytes), KIND_MEMBER);
+}
+
+uint64_t set_parts(const struct collection *head)
+{
+    return head->count + blocks_of(head->count);
+}
+
+void set_copy(struct view *view, const struct collection *from,
+    const struct collection *to)
+{
+    const struct set set = {.view = view, .head = *from};
+    struct set_walk walk;
+    const struct record *record;
+    for (uint64_t i = 0; i < blocks_of(from->count); i++) {
+        collection_copy(view, find_block(view, from, i), to);
+    }
+    set_walk_begin(&walk, &set);
+    while ((record = set_walk_next(&walk)) != NULL) {
+        collection_copy(view, record, to);
+    }
 }

@@ -100,6 +100,11 @@ bool set_remove(struct set *set, const struct record *record);
  * it.  At most 1 + REMAINS_CHANGES changes. */
 bool set_store(struct set *set);
 
+/* ---- As a kind of collection --------------------------------------------- */
+
 bool set_shed(struct view *view, struct collection *head);
+uint64_t set_parts(const struct collection *head);
+void set_copy(struct view *view, const struct collection *from,
+    const struct collection *to);
 
 #endif
