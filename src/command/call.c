@@ -38,6 +38,34 @@ bool call_integer(struct call *call, uint32_t i, int64_t *number)
     return false;
 }
 
+bool call_range(
+    struct call *call, uint32_t i, int64_t least, int64_t most, int64_t *number)
+{
+    if (!call_integer(call, i, number)) {
+        return false;
+    }
+    if (*number < least || *number > most) {
+        resp_error(&call->reply,
+            "ERR value is out of range, value must between %" PRId64
+            " and %" PRId64,
+            least, most);
+        return false;
+    }
+    return true;
+}
+
+bool call_database(struct call *call, uint32_t i)
+{
+    int64_t number;
+    if (!call_range(call, i, INT32_MIN, INT32_MAX, &number)) {
+        return false;
+    }
+    if (number != 0) {
+        resp_error(&call->reply, "ERR DB index is out of range");
+    }
+    return number == 0;
+}
+
 bool call_is(const struct call *call, uint32_t i, const char *word)
 {
     const struct resp_arg *arg = &call->args[i];

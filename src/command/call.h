@@ -61,8 +61,13 @@ static inline struct name key_name(const struct key *key)
 
 /* Argument number i as a key.  False if it is none: the reply says why. */
 bool call_key(struct call *call, uint32_t i, struct key *key);
-/* Argument number i as a number of 64 bits. */
+/* Argument number i as a number of 64 bits, or as one from least to most. */
 bool call_integer(struct call *call, uint32_t i, int64_t *number);
+bool call_range(struct call *call, uint32_t i, int64_t least, int64_t most,
+    int64_t *number);
+/* True if argument number i is the number of the one database, 0; if not, the
+ * reply says so. */
+bool call_database(struct call *call, uint32_t i);
 /* True if argument number i is this word, in upper or lower case. */
 bool call_is(const struct call *call, uint32_t i, const char *word);
 

@@ -98,23 +98,6 @@ void keys_renamenx(struct call *call)
 
 /* ---- COPY ---------------------------------------------------------------- */
 
-/* There is one database, number 0. */
-static bool read_database(struct call *call, uint32_t i)
-{
-    int64_t number;
-    if (!call_integer(call, i, &number)) {
-        return false;
-    }
-    if (number < INT32_MIN || number > INT32_MAX) {
-        resp_error(&call->reply,
-            "ERR value is out of range, value must between %d and %d",
-            INT32_MIN, INT32_MAX);
-    } else if (number != 0) {
-        resp_error(&call->reply, "ERR DB index is out of range");
-    }
-    return number == 0;
-}
-
 static bool read_options(struct call *call, bool *replace)
 {
     *replace = false;
@@ -123,7 +106,7 @@ static bool read_options(struct call *call, bool *replace)
             *replace = true;
         } else if (call_is(call, i, "db") && i + 1 < call->count) {
             i++;
-            if (!read_database(call, i)) {
+            if (!call_database(call, i)) {
                 return false;
             }
         } else {

@@ -271,13 +271,7 @@ struct search {
 
 static bool parse_rank(struct call *call, uint32_t i, struct search *search)
 {
-    if (!call_integer(call, i, &search->rank)) {
-        return false;
-    }
-    if (search->rank == INT64_MIN) {
-        resp_error(&call->reply,
-            "ERR value is out of range, value must between "
-            "-9223372036854775807 and 9223372036854775807");
+    if (!call_range(call, i, -INT64_MAX, INT64_MAX, &search->rank)) {
         return false;
     }
     if (search->rank == 0) {

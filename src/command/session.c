@@ -191,21 +191,9 @@ void session_echo(struct call *call)
     resp_bulk(&call->reply, call->args[1].bytes, call->args[1].size);
 }
 
-/* There is one database. */
 void session_select(struct call *call)
 {
-    int64_t number;
-    bool overflow;
-    if (!decimal_parse(
-            call->args[1].bytes, call->args[1].size, &number, &overflow)) {
-        call_not_integer(call);
-    } else if (number < INT32_MIN || number > INT32_MAX) {
-        resp_error(&call->reply,
-            "ERR value is out of range, value must between %d and %d",
-            INT32_MIN, INT32_MAX);
-    } else if (number != 0) {
-        resp_error(&call->reply, "ERR DB index is out of range");
-    } else {
+    if (call_database(call, 1)) {
         resp_simple(&call->reply, "OK");
     }
 }

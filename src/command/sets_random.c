@@ -3,7 +3,6 @@
 
 #include "random.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 /* The least that a member takes in a reply: "$0", two line ends. */
@@ -147,19 +146,9 @@ void sets_random(struct call *call)
         call_syntax(call);
         return;
     }
-    if (call->count == 3) {
-        if (!call_integer(call, 2, &count)) {
-            return;
-        }
-        if (count == INT64_MIN) {
-            resp_error(&call->reply,
-                "ERR value is out of range, value must between %" PRId64
-                " and %" PRId64,
-                -INT64_MAX, INT64_MAX);
-            return;
-        }
-    }
-    if (!set_open(call, 1, &set)) {
+    if ((call->count == 3 &&
+            !call_range(call, 2, -INT64_MAX, INT64_MAX, &count)) ||
+        !set_open(call, 1, &set)) {
         return;
     }
     if (call->count == 3 && count >= 0) {
