@@ -69,7 +69,7 @@ static void plant(struct world *world)
     collection_read(head, &set.head);
     set_hash(&set, &member, hash);
     const struct record *record = set_find(&set, hash);
-    REQUIRE(record != NULL && set_same(record, &member));
+    REQUIRE(record != NULL && record_holds(record, member.bytes, member.size));
     view_chain_begin(&world->view, true);
     struct record *changed = view_edit(
         &world->view, (struct name){record->hash, record->key}, record);

@@ -105,12 +105,6 @@ const struct record *list_at(
     return find_element(call->view, &list->head, i);
 }
 
-bool list_equal(const struct record *element, const struct resp_arg *arg)
-{
-    return element->value_len == arg->size &&
-           memcmp(element->value, arg->bytes, arg->size) == 0;
-}
-
 /* ---- Walking ------------------------------------------------------------- */
 
 void list_walk(

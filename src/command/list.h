@@ -61,7 +61,6 @@ int64_t list_clip(
 /* Element number i, which there is.  It stays until it is changed. */
 const struct record *list_at(
     struct call *call, const struct list *list, int64_t i);
-bool list_equal(const struct record *element, const struct resp_arg *arg);
 
 /* A walk over elements, each way.  The records of a block are asked for
  * together, so it waits for the memory once a block and not once an element.

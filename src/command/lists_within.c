@@ -14,7 +14,7 @@ static int64_t find_first(
     const struct record *element;
     list_walk(&walk, list, 0, list_length(list));
     for (int64_t i = 0; (element = list_walk_next(call, &walk)) != NULL; i++) {
-        if (list_equal(element, arg)) {
+        if (record_holds(element, arg->bytes, arg->size)) {
             return i;
         }
     }
@@ -91,7 +91,7 @@ static bool is_removed(
     const struct removal *removal, const struct record *element, int64_t i)
 {
     return i >= removal->low && i <= removal->high &&
-           list_equal(element, removal->value);
+           record_holds(element, removal->value->bytes, removal->value->size);
 }
 
 /* Elements between two that go, or the end: both numbers excluded. */
@@ -114,7 +114,8 @@ static void find_removed(struct call *call, const struct list *list,
     for (int64_t i = 0; removal->count < limit &&
                         (element = list_walk_next(call, &walk)) != NULL;
          i++) {
-        if (list_equal(element, removal->value)) {
+        if (record_holds(
+                element, removal->value->bytes, removal->value->size)) {
             note_run(removal, last, i);
             removal->low = removal->count++ == 0 ? i : removal->low;
             last = i;
@@ -137,7 +138,8 @@ static void find_removed_back(struct call *call, const struct list *list,
          removal->count < limit &&
          (element = list_walk_next(call, &walk)) != NULL;
          i--) {
-        if (list_equal(element, removal->value)) {
+        if (record_holds(
+                element, removal->value->bytes, removal->value->size)) {
             note_run(removal, i, last);
             removal->high = removal->count++ == 0 ? i : removal->high;
             last = i;
@@ -328,6 +330,7 @@ static int64_t find_matches(struct call *call, const struct list *list,
 {
     struct list_walk walk;
     const struct record *element;
+    const struct resp_arg *arg = &call->args[2];
     int64_t length = list_length(list);
     int64_t looks = search->maxlen < length ? search->maxlen : length;
     bool back = search->rank < 0;
@@ -342,7 +345,7 @@ static int64_t find_matches(struct call *call, const struct list *list,
     for (; found < search->limit &&
            (element = list_walk_next(call, &walk)) != NULL;
          i += walk.step) {
-        if (!list_equal(element, &call->args[2]) || skip-- > 0) {
+        if (!record_holds(element, arg->bytes, arg->size) || skip-- > 0) {
             continue;
         }
         found++;

@@ -165,12 +165,6 @@ const struct record *set_find(
     return record;
 }
 
-bool set_same(const struct record *record, const struct member *member)
-{
-    return record->value_len == member->size &&
-           memcmp(record->value, member->bytes, member->size) == 0;
-}
-
 bool set_has(const struct set *set, const struct member *member)
 {
     uint8_t hash[SET_HASH_SIZE];
@@ -179,7 +173,7 @@ bool set_has(const struct set *set, const struct member *member)
     }
     set_hash(set, member, hash);
     const struct record *record = set_find(set, hash);
-    return record != NULL && set_same(record, member);
+    return record != NULL && record_holds(record, member->bytes, member->size);
 }
 
 const struct record *set_at(const struct set *set, uint64_t number)

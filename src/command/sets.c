@@ -44,7 +44,8 @@ static bool find_fresh(struct call *call, const struct set *set,
         set_hash(set, &member, fresh[count].hash);
         fresh[count].arg = i;
         const struct record *record = set_find(set, fresh[count].hash);
-        if (record != NULL && !set_same(record, &member)) {
+        if (record != NULL &&
+            !record_holds(record, member.bytes, member.size)) {
             reply_collision(call);
             return false;
         }
@@ -125,7 +126,9 @@ static const struct record *find(
     }
     set_hash(set, member, hash);
     const struct record *record = set_find(set, hash);
-    return record != NULL && set_same(record, member) ? record : NULL;
+    return record != NULL && record_holds(record, member->bytes, member->size)
+               ? record
+               : NULL;
 }
 
 void sets_remove(struct call *call)
@@ -201,7 +204,7 @@ void sets_move(struct call *call)
     const struct record *record = set_find(&to, hash);
     if (record == NULL) {
         move(call, &from, &to, hash);
-    } else if (!set_same(record, &member)) {
+    } else if (!record_holds(record, member.bytes, member.size)) {
         reply_collision(call);
     } else if (set_remove(&from, find(&from, &member)) && set_store(&from)) {
         resp_number(&call->reply, 1);

@@ -105,7 +105,6 @@ static bool tell(struct told *told, const struct record *record)
 {
     uint8_t hash[SIPHASH_LONG_SIZE];
     siphash24_long(told->secret, record->value, record->value_len, hash);
-    const struct member member = {record->value, record->value_len};
     uint64_t place = bytes_u64(hash);
     for (;; place++) {
         const struct record **at = &told->members[place & (told->slots - 1)];
@@ -113,7 +112,7 @@ static bool tell(struct told *told, const struct record *record)
             *at = record;
             return true;
         }
-        if (set_same(*at, &member)) {
+        if (record_holds(*at, record->value, record->value_len)) {
             return false;
         }
     }

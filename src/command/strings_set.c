@@ -87,12 +87,6 @@ static bool read_options(
 
 /* ---- SET ----------------------------------------------------------------- */
 
-static bool is_equal(const struct record *record, const struct resp_arg *arg)
-{
-    return record->value_len == arg->size &&
-           memcmp(record->value, arg->bytes, arg->size) == 0;
-}
-
 /* True if the value is to be set, record being what there is. */
 static bool is_wanted(const struct call *call, const struct options *options,
     const struct record *record)
@@ -103,8 +97,9 @@ static bool is_wanted(const struct call *call, const struct options *options,
     if ((options->given & XX) != 0) {
         return record != NULL;
     }
+    const struct resp_arg *equal = &call->args[options->equal_at];
     return (options->given & IFEQ) == 0 ||
-           (record != NULL && is_equal(record, &call->args[options->equal_at]));
+           (record != NULL && record_holds(record, equal->bytes, equal->size));
 }
 
 /* With GET the old value is the reply, whether a new one is set or not. */

@@ -232,9 +232,8 @@ static void expect(struct view *view, struct op *op)
     if (refused) {
         return;
     }
-    bool same =
-        record != NULL && record->value_len == op->message->value_len &&
-        memcmp(record->value, op->message->value, record->value_len) == 0;
+    bool same = record != NULL && record_holds(record, op->message->value,
+                                      op->message->value_len);
     op_reply(op, same ? KV_SUCCESS : KV_MISMATCH);
 }
 

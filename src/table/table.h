@@ -62,6 +62,13 @@ static inline bool record_expired(const struct record *record, int64_t now_ms)
     return record->expire_ms > 0 && record->expire_ms <= now_ms;
 }
 
+/* True if its value is exactly that. */
+static inline bool record_holds(
+    const struct record *record, const void *bytes, size_t size)
+{
+    return record->value_len == size && memcmp(record->value, bytes, size) == 0;
+}
+
 /* ---- Life -------------------------------------------------------------- */
 
 enum {
