@@ -165,15 +165,18 @@ const struct record *set_find(
     return record;
 }
 
-bool set_has(const struct set *set, const struct member *member)
+const struct record *set_find_member(
+    const struct set *set, const struct member *member)
 {
     uint8_t hash[SET_HASH_SIZE];
     if (set->head.count == 0) {
-        return false;
+        return NULL;
     }
     set_hash(set, member, hash);
     const struct record *record = set_find(set, hash);
-    return record != NULL && record_holds(record, member->bytes, member->size);
+    return record != NULL && record_holds(record, member->bytes, member->size)
+               ? record
+               : NULL;
 }
 
 const struct record *set_at(const struct set *set, uint64_t number)

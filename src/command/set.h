@@ -63,7 +63,9 @@ void set_hash(const struct set *set, const struct member *member,
 /* The member of that hash, or NULL. */
 const struct record *set_find(
     const struct set *set, const uint8_t hash[SET_HASH_SIZE]);
-bool set_has(const struct set *set, const struct member *member);
+/* The member's record; NULL: it is not there. */
+const struct record *set_find_member(
+    const struct set *set, const struct member *member);
 /* The member with a number, which is below count. */
 const struct record *set_at(const struct set *set, uint64_t number);
 

@@ -116,21 +116,6 @@ void sets_add(struct call *call)
 
 /* ---- SREM, SMOVE --------------------------------------------------------- */
 
-/* The member's record; NULL: it is not there. */
-static const struct record *find(
-    const struct set *set, const struct member *member)
-{
-    uint8_t hash[SET_HASH_SIZE];
-    if (set->head.count == 0) {
-        return NULL;
-    }
-    set_hash(set, member, hash);
-    const struct record *record = set_find(set, hash);
-    return record != NULL && record_holds(record, member->bytes, member->size)
-               ? record
-               : NULL;
-}
-
 void sets_remove(struct call *call)
 {
     struct set set;
@@ -140,7 +125,7 @@ void sets_remove(struct call *call)
     }
     for (uint32_t i = 2; i < call->count; i++) {
         struct member member = member_of(call, i);
-        const struct record *record = find(&set, &member);
+        const struct record *record = set_find_member(&set, &member);
         if (record == NULL) {
             continue;
         }
@@ -169,7 +154,7 @@ static void move(struct call *call, struct set *from, struct set *to,
     struct member member = member_of(call, 3);
     uint64_t changes = SET_REMOVE_CHANGES + 2 + 2 * (1 + REMAINS_CHANGES);
     if (call_fits(call, move_growth(from, to), changes) &&
-        set_remove(from, find(from, &member)) && set_store(from) &&
+        set_remove(from, set_find_member(from, &member)) && set_store(from) &&
         set_add(to, hash, &member) && set_store(to)) {
         resp_number(&call->reply, 1);
     }
@@ -190,7 +175,7 @@ void sets_move(struct call *call)
     if (!set_open(call, 2, &to)) {
         return;
     }
-    bool there = find(&from, &member) != NULL;
+    bool there = set_find_member(&from, &member) != NULL;
     bool same = memcmp(from.key.bytes, to.key.bytes, KV_KEY_SIZE) == 0;
     if (!there || same) {
         resp_number(&call->reply, there ? 1 : 0);
@@ -206,7 +191,8 @@ void sets_move(struct call *call)
         move(call, &from, &to, hash);
     } else if (!record_holds(record, member.bytes, member.size)) {
         reply_collision(call);
-    } else if (set_remove(&from, find(&from, &member)) && set_store(&from)) {
+    } else if (set_remove(&from, set_find_member(&from, &member)) &&
+               set_store(&from)) {
         resp_number(&call->reply, 1);
     }
 }
@@ -227,7 +213,7 @@ void sets_is_member(struct call *call)
     if (!set_open(call, 1, &set)) {
         return;
     }
-    bool has = set_has(&set, &member);
+    bool has = set_find_member(&set, &member) != NULL;
     if (set.head.count > 0) {
         const struct record *head = call_find(call, &set.key);
         call->view->moved = head == NULL || head->stamp != set.stamp;
@@ -244,22 +230,27 @@ void sets_are_members(struct call *call)
     resp_array(&call->reply, call->count - 2);
     for (uint32_t i = 2; i < call->count; i++) {
         struct member member = member_of(call, i);
-        resp_number(&call->reply, set_has(&set, &member) ? 1 : 0);
+        bool has = set_find_member(&set, &member) != NULL;
+        resp_number(&call->reply, has ? 1 : 0);
+    }
+}
+
+void sets_reply_all(struct call *call, const struct set *set)
+{
+    struct set_walk walk;
+    const struct record *record;
+    set_walk_begin(&walk, set);
+    while (!call->reply.failed && (record = set_walk_next(&walk)) != NULL) {
+        resp_bulk(&call->reply, record->value, record->value_len);
     }
 }
 
 void sets_members(struct call *call)
 {
     struct set set;
-    struct set_walk walk;
-    const struct record *record;
-    if (!set_open(call, 1, &set)) {
-        return;
-    }
-    resp_set(&call->reply, set.head.count);
-    set_walk_begin(&walk, &set);
-    while (!call->reply.failed && (record = set_walk_next(&walk)) != NULL) {
-        resp_bulk(&call->reply, record->value, record->value_len);
+    if (set_open(call, 1, &set)) {
+        resp_set(&call->reply, set.head.count);
+        sets_reply_all(call, &set);
     }
 }
 

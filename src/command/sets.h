@@ -10,6 +10,8 @@ void sets_remove(struct call *call);
 void sets_is_member(struct call *call);
 void sets_are_members(struct call *call);
 void sets_members(struct call *call);
+/* All members, behind the head of the reply. */
+void sets_reply_all(struct call *call, const struct set *set);
 void sets_count(struct call *call);
 void sets_move(struct call *call);
 void sets_scan(struct call *call);

@@ -154,7 +154,7 @@ static bool belongs(struct algebra *algebra, const struct record *record)
         return algebra->count == 1 || tell(&algebra->told, record);
     }
     for (uint32_t i = 1; i < algebra->count; i++) {
-        if (set_has(&algebra->sets[i], &member) != wanted) {
+        if ((set_find_member(&algebra->sets[i], &member) != NULL) != wanted) {
             return false;
         }
     }

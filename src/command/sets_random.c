@@ -18,16 +18,6 @@ static const struct record *draw(const struct set *set)
     return set_at(set, random_below(set->head.count));
 }
 
-static void reply_all(struct call *call, const struct set *set)
-{
-    struct set_walk walk;
-    const struct record *record;
-    set_walk_begin(&walk, set);
-    while (!call->reply.failed && (record = set_walk_next(&walk)) != NULL) {
-        reply_member(call, record);
-    }
-}
-
 /* ---- Which ones ---------------------------------------------------------- */
 
 /* A choice of some of the numbers below size, each choice as likely as any
@@ -120,7 +110,7 @@ static void reply_distinct(
         call->reply.failed = true;
     } else if (count >= size) {
         resp_array(&call->reply, size);
-        reply_all(call, set);
+        sets_reply_all(call, set);
     } else if (count >= size / MANY) {
         reply_many(call, set, count);
     } else {
@@ -226,7 +216,7 @@ static void pop_some(struct call *call, struct set *set, uint64_t count)
     }
     if (count >= set->head.count) {
         resp_set(&call->reply, set->head.count);
-        reply_all(call, set);
+        sets_reply_all(call, set);
         (void)(!call->reply.failed && call_remove(call, &set->key));
     } else if (pop_changes(count) < VIEW_CHANGES_MAX) {
         pop_each(call, set, count);
