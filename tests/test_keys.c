@@ -144,7 +144,7 @@ static void objects_are_told(void)
 
 enum { AT_ONCE = 4095, LINE_MAX = 1 << 17 };
 
-/* One request with a command and this many keys from number first on. */
+/* One request with a command and this many keys, each with what follows it. */
 static const char *run_many(
     struct called *called, const char *command, const char *value, int count)
 {
@@ -173,10 +173,26 @@ static void a_unit_has_a_limit(void)
     CHECK_TEXT(run_many(&called, "MSET", " 1", 4000), "+OK");
     CHECK_TEXT(run_many(&called, "MSETNX", " 1", AT_ONCE + 1), ":0");
     CHECK_TEXT(called_run(&called, "DBSIZE"), ":4000");
-    CHECK_TEXT(run_many(&called, "DEL", "", AT_ONCE + 1), more);
-    CHECK_TEXT(called_run(&called, "DBSIZE"), ":4000");
     CHECK_TEXT(run_many(&called, "EXISTS", "", AT_ONCE + 1), ":4000");
+    for (int i = 4000; i <= AT_ONCE; i++) {
+        char line[32];
+        (void)snprintf(line, sizeof line, "SET key%d 1", i);
+        CHECK_TEXT(called_run(&called, line), "+OK");
+    }
+    CHECK_TEXT(run_many(&called, "DEL", "", AT_ONCE + 1), more);
+    CHECK_TEXT(called_run(&called, "DBSIZE"), ":4096");
     CHECK_TEXT(run_many(&called, "DEL", "", 4000), ":4000");
+    CHECK_TEXT(called_run(&called, "DBSIZE"), ":96");
+    called_close(&called);
+}
+
+static void a_name_without_record_is_no_change(void)
+{
+    struct called called;
+    called_open(&called, NULL, 10000);
+    CHECK_TEXT(run_many(&called, "DEL", "", AT_ONCE + 1), ":0");
+    CHECK_TEXT(run_many(&called, "MSET", " 1", 4000), "+OK");
+    CHECK_TEXT(run_many(&called, "UNLINK", "", 2 * AT_ONCE), ":4000");
     CHECK_TEXT(called_run(&called, "DBSIZE"), ":0");
     called_close(&called);
 }
@@ -203,6 +219,7 @@ const struct test_case test_keys[] = {
     TEST_CASE(keys_are_counted_and_removed),
     TEST_CASE(objects_are_told),
     TEST_CASE(a_unit_has_a_limit),
+    TEST_CASE(a_name_without_record_is_no_change),
     TEST_CASE(rows_are_in_order),
     TEST_END,
 };

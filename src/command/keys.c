@@ -5,9 +5,6 @@
 void keys_del(struct call *call)
 {
     int64_t removed = 0;
-    if (!call_fits(call, 0, (uint64_t)(call->count - 1))) {
-        return;
-    }
     for (uint32_t i = 1; i < call->count; i++) {
         struct key key;
         if (!call_key(call, i, &key)) {
