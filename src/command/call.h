@@ -11,7 +11,10 @@
  *     records as they are afterwards, so that recovery repeats it.
  *  3. If the group has no room for its changes (view_full) it returns at once;
  *     what it did is undone, and it is called again in a group of its own.
- *  4. Every change is logged once, in the order in which it was made. */
+ *  4. Each change is told to the log as it is made (view_log_record and its
+ *     like).  What commands did is written later, for many of them together:
+ *     each record that they changed once, as it is then, and those that are
+ *     gone first; see view/view.h. */
 #ifndef COMMAND_CALL_H
 #define COMMAND_CALL_H
 

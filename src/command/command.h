@@ -8,11 +8,10 @@
 #include "command/call.h"
 
 enum command_flag {
-    COMMAND_WRITE = 1, /* may change the table: goes through commit */
-    COMMAND_MANY = 2,  /* reads several records at one instant */
-    COMMAND_SESSION =
-        4,            /* about the connection: executed where it is decoded */
-    COMMAND_LONE = 8, /* about the server: executed alone, by it */
+    COMMAND_WRITE = 1,   /* may change the table: goes through commit */
+    COMMAND_MANY = 2,    /* reads several records at one instant */
+    COMMAND_SESSION = 4, /* about the connection: run where it is decoded */
+    COMMAND_LONE = 8,    /* about the server: executed alone, by it */
     COMMAND_AT_ONCE = 16 /* not queued within MULTI */
 };
 
@@ -22,9 +21,10 @@ struct command {
     char name[COMMAND_NAME_MAX]; /* in lower case, zero-padded */
     int16_t arity; /* arguments, the name among them; negative: at least */
     uint8_t flags;
-    int16_t
-        first; /* where the keys are, as COMMAND tells: number of the first */
-    int16_t last; /* argument, of the last one (-1: the last of all), step */
+    /* Where the keys are, as COMMAND tells: numbers of the first argument that
+     * is one and of the last (-1: the last of all), and the step between. */
+    int16_t first;
+    int16_t last;
     int16_t step;
     void (*run)(struct call *call); /* NULL: the server's */
     const char *group;
