@@ -60,6 +60,17 @@ static inline bool bytes_all_zero(const uint8_t *bytes, size_t size)
     return seen == 0;
 }
 
+/* Copies size bytes, A to Z in lower case. */
+static inline void bytes_lower(void *lower, const void *bytes, size_t size)
+{
+    const uint8_t *from = bytes;
+    uint8_t *to = lower;
+    for (size_t i = 0; i < size; i++) {
+        bool upper = from[i] >= 'A' && from[i] <= 'Z';
+        to[i] = (uint8_t)(from[i] + (upper ? 'a' - 'A' : 0));
+    }
+}
+
 /* Reads the decimal number that fills text exactly: an optional minus sign and
  * digits, no leading zeros, no plus, no blanks, as in Redis's INCR.  False if
  * it is none or leaves 64 bits; *overflow then tells which. */

@@ -4,8 +4,6 @@
 #include "glob_match.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <strings.h>
 
 static size_t count_rows(void)
 {
@@ -206,14 +204,11 @@ static void count(struct call *call)
 
 /* ---- LIST ---------------------------------------------------------------- */
 
-static bool in_category(
-    const struct command *row, const struct resp_arg *category)
+/* In the category that argument 4 names. */
+static bool in_category(const struct call *call, const struct command *row)
 {
     for (size_t i = 0; i < ARRAY_SIZE(categories); i++) {
-        const char *name = categories[i].name + 1;
-        if (category->size == strlen(name) &&
-            strncasecmp(name, (const char *)category->bytes, strlen(name)) ==
-                0) {
+        if (call_is(call, 4, categories[i].name + strlen("@"))) {
             return has(&categories[i], row);
         }
     }
@@ -225,22 +220,19 @@ static bool has_form(const struct command *row, const struct resp_arg *pattern)
 {
     char lower[KV_VALUE_MAX];
     assert(pattern->size <= sizeof lower);
-    for (uint32_t i = 0; i < pattern->size; i++) {
-        lower[i] = (char)tolower(pattern->bytes[i]);
-    }
+    bytes_lower(lower, pattern->bytes, pattern->size);
     return glob_match(lower, pattern->size, row->name, strlen(row->name));
 }
 
 static bool is_wanted(const struct call *call, const struct command *row)
 {
-    const struct resp_arg *filter = &call->args[call->count - 1];
     if (call->count == 2) {
         return true;
     }
     if (call_is(call, 3, "pattern")) {
-        return has_form(row, filter);
+        return has_form(row, &call->args[4]);
     }
-    return call_is(call, 3, "aclcat") && in_category(row, filter);
+    return call_is(call, 3, "aclcat") && in_category(call, row);
 }
 
 static void list(struct call *call)

@@ -238,11 +238,7 @@ const struct command *command_find(const void *name, size_t size)
     if (size >= sizeof lower) {
         return NULL;
     }
-    for (size_t i = 0; i < size; i++) {
-        char letter = ((const char *)name)[i];
-        bool upper = letter >= 'A' && letter <= 'Z';
-        lower[i] = (char)(upper ? letter - 'A' + 'a' : letter);
-    }
+    bytes_lower(lower, name, size);
     while (low < high) {
         size_t middle = (low + high) / 2;
         int order = memcmp(lower, rows[middle].name, sizeof lower);

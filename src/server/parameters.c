@@ -16,6 +16,7 @@
 
 enum {
     PATTERNS_MAX = 64, /* of one CONFIG GET, so that others need not wait */
+    NAME_SIZE = SETTING_FLAG_MAX + 1, /* "kv-" instead of "--" */
     VALUE_MAX = CONFIG_TEXT_MAX
 };
 
@@ -135,17 +136,15 @@ static const struct parameter {
 enum { PARAMETERS_COUNT = ARRAY_SIZE(parameters) + CONFIG_COUNT };
 
 /* The name of number i: "kv-data-dir" of KV_DATA_DIR. */
-static const char *name_of(size_t i, char name[SETTING_FLAG_MAX])
+static const char *name_of(size_t i, char name[NAME_SIZE])
 {
     if (i < ARRAY_SIZE(parameters)) {
         return parameters[i].name;
     }
-    (void)snprintf(name, SETTING_FLAG_MAX, "%s",
-        setting_row((enum config_id)(i - ARRAY_SIZE(parameters)))->name);
-    for (char *c = name; *c != '\0'; c++) {
-        bool upper = *c >= 'A' && *c <= 'Z';
-        *c = (char)(upper ? *c - 'A' + 'a' : *c == '_' ? '-' : *c);
-    }
+    enum config_id setting = (enum config_id)(i - ARRAY_SIZE(parameters));
+    char flag[SETTING_FLAG_MAX];
+    (void)setting_flag(setting_row(setting)->name, flag);
+    (void)snprintf(name, NAME_SIZE, "kv-%s", flag + strlen("--"));
     return name;
 }
 
@@ -168,15 +167,12 @@ static void put_value(const struct server *server, size_t i, char *value)
 
 static bool is_asked_for(const struct call *call, size_t i)
 {
-    char name[SETTING_FLAG_MAX];
+    char name[NAME_SIZE];
     const char *text = name_of(i, name);
     for (uint32_t at = 2; at < call->count; at++) {
         const struct resp_arg *arg = &call->args[at];
         uint8_t lower[KV_VALUE_MAX];
-        for (uint32_t c = 0; c < arg->size; c++) {
-            bool upper = arg->bytes[c] >= 'A' && arg->bytes[c] <= 'Z';
-            lower[c] = (uint8_t)(arg->bytes[c] + (upper ? 'a' - 'A' : 0));
-        }
+        bytes_lower(lower, arg->bytes, arg->size);
         if (glob_match(lower, arg->size, text, strlen(text))) {
             return true;
         }
@@ -202,7 +198,7 @@ static void get(struct call *call)
     }
     resp_map(&call->reply, count);
     for (size_t i = 0; i < PARAMETERS_COUNT; i++) {
-        char name[SETTING_FLAG_MAX];
+        char name[NAME_SIZE];
         char value[VALUE_MAX];
         if (asked[i]) {
             put_value(server, i, value);
