@@ -134,6 +134,16 @@ struct batch {
     struct op ops[BATCH_OPS_MAX];
 };
 
+/* The reply to a call, reply_size bytes, as long as nothing is added to the
+ * batch's replies. */
+static inline const uint8_t *batch_reply(
+    const struct batch *batch, const struct op *op)
+{
+    const struct buffer *replies =
+        op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
+    return replies->bytes + op->reply_at;
+}
+
 /* The reply without a value. */
 static inline void op_reply(struct op *op, kv_error_t status)
 {

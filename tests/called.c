@@ -105,9 +105,7 @@ const char *called_run_args(
     storage_read(called->storage, batch);
     REQUIRE(storage_commit(called->storage, batch));
     const struct op *op = &batch->ops[0];
-    const struct buffer *out =
-        op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
-    return keep_text(called, out->bytes + op->reply_at, op->reply_size);
+    return keep_text(called, batch_reply(batch, op), op->reply_size);
 }
 
 const char *called_run(struct called *called, const char *line)

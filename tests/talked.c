@@ -167,9 +167,7 @@ static void take_replies(struct talked *talked, struct talker *talker)
     const struct batch *batch = talked->batch;
     for (uint32_t i = 0; i < talker->count; i++) {
         const struct op *op = &batch->ops[talker->first + i];
-        const struct buffer *out =
-            op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
-        append(talker, out->bytes + op->reply_at, op->reply_size);
+        append(talker, batch_reply(batch, op), op->reply_size);
     }
     if (talker->conn->session != NULL && talker->conn->session->leaving) {
         close_conn(talker);

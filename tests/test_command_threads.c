@@ -77,7 +77,6 @@ static void execute(struct actor *actor, struct call *call)
         .state = command_writes(call) ? OP_COMMIT
                  : many               ? OP_STILL
                                       : OP_READ};
-    bool commits = batch->ops[0].state == OP_COMMIT;
     actor->done = false;
     storage_read(actor->storage, batch);
     if (!storage_commit(actor->storage, batch)) {
@@ -87,9 +86,7 @@ static void execute(struct actor *actor, struct call *call)
         }
         pthread_mutex_unlock(&actor->lock);
     }
-    const struct buffer *out =
-        commits ? &batch->commit_replies : &batch->replies;
-    actor->reply = out->bytes + batch->ops[0].reply_at;
+    actor->reply = batch_reply(batch, &batch->ops[0]);
     actor->size = batch->ops[0].reply_size;
 }
 

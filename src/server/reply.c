@@ -126,29 +126,22 @@ void reply_messages(
 
 /* ---- Calls --------------------------------------------------------------- */
 
-static const struct buffer *buffer_of(
-    const struct batch *batch, const struct op *op)
-{
-    return op->state == OP_COMMIT ? &batch->commit_replies : &batch->replies;
-}
-
 /* The replies of a span if they stand one behind the other; NULL if not, or if
  * there was no memory for one. */
 static const uint8_t *find_run(
     const struct batch *batch, const struct span *span, size_t *size)
 {
     const struct op *ops = &batch->ops[span->first];
-    const struct buffer *buffer = buffer_of(batch, &ops[0]);
-    uint32_t end = ops[0].reply_at;
+    const uint8_t *run = batch_reply(batch, &ops[0]);
+    const uint8_t *end = run;
     for (uint32_t i = 0; i < span->count; i++) {
-        if (buffer_of(batch, &ops[i]) != buffer || ops[i].reply_at != end ||
-            ops[i].reply_size == 0) {
+        if (batch_reply(batch, &ops[i]) != end || ops[i].reply_size == 0) {
             return NULL;
         }
         end += ops[i].reply_size;
     }
-    *size = end - ops[0].reply_at;
-    return buffer->bytes + ops[0].reply_at;
+    *size = (size_t)(end - run);
+    return run;
 }
 
 /* False if a reply is missing, for want of memory: what follows it would be
@@ -165,8 +158,7 @@ static bool gather(
         if (op->state == OP_COMMIT && busy != NULL) {
             resp_error(&refusal, "BUSY %s", busy);
         } else if (op->reply_size == 0 ||
-                   !buffer_append(&worker->gathered,
-                       buffer_of(batch, op)->bytes + op->reply_at,
+                   !buffer_append(&worker->gathered, batch_reply(batch, op),
                        op->reply_size)) {
             return false;
         }
@@ -186,7 +178,7 @@ static void print_calls(
         const void *reply = "-BUSY";
         uint32_t size = sizeof "-BUSY" - 1;
         if (busy == NULL || op->state != OP_COMMIT) {
-            reply = buffer_of(batch, op)->bytes + op->reply_at;
+            reply = batch_reply(batch, op);
             size = op->reply_size;
         }
         reply_print(bundle->worker, span->conn, op->call, reply, size);
