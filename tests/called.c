@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "conn/decode.h"
+
 static void open_store(struct called *called)
 {
     char why[STORAGE_WHY_MAX];
@@ -74,13 +76,6 @@ static const char *keep_text(
     return called->text;
 }
 
-static enum op_state state_of(const struct command *command)
-{
-    return (command->flags & COMMAND_WRITE) != 0  ? OP_COMMIT
-           : (command->flags & COMMAND_MANY) != 0 ? OP_STILL
-                                                  : OP_READ;
-}
-
 const char *called_run_args(
     struct called *called, const struct resp_arg *args, uint32_t count)
 {
@@ -101,7 +96,7 @@ const char *called_run_args(
     batch->replies.size = 0;
     batch->commit_replies.size = 0;
     batch->ops[0] = (struct op){
-        .call = &call, .verb = VERB_CALL, .state = state_of(call.command)};
+        .call = &call, .verb = VERB_CALL, .state = (uint8_t)resp_state(&call)};
     storage_read(called->storage, batch);
     REQUIRE(storage_commit(called->storage, batch));
     const struct op *op = &batch->ops[0];

@@ -8,6 +8,7 @@
 
 #include "command/command.h"
 #include "command/transaction.h"
+#include "conn/decode.h"
 #include "storage/storage.h"
 #include "support.h"
 
@@ -67,16 +68,11 @@ static void actor_free(struct actor *actor)
 static void execute(struct actor *actor, struct call *call)
 {
     struct batch *batch = actor->batch;
-    bool many =
-        call->transaction != NULL || (call->command->flags & COMMAND_MANY) != 0;
     batch->count = 1;
     batch->replies.size = 0;
     batch->commit_replies.size = 0;
-    batch->ops[0] = (struct op){.call = call,
-        .verb = VERB_CALL,
-        .state = command_writes(call) ? OP_COMMIT
-                 : many               ? OP_STILL
-                                      : OP_READ};
+    batch->ops[0] = (struct op){
+        .call = call, .verb = VERB_CALL, .state = (uint8_t)resp_state(call)};
     actor->done = false;
     storage_read(actor->storage, batch);
     if (!storage_commit(actor->storage, batch)) {

@@ -108,7 +108,7 @@ static bool take_transaction(
     return adopted;
 }
 
-static enum op_state state_of(const struct call *call)
+enum op_state resp_state(const struct call *call)
 {
     if (command_writes(call)) {
         return OP_COMMIT;
@@ -133,7 +133,7 @@ static void add_call(struct conn *conn, const struct call *prepared,
     }
     struct op *op = &batch->ops[batch->count++];
     *op = (struct op){
-        .call = call, .verb = VERB_CALL, .state = (uint8_t)state_of(call)};
+        .call = call, .verb = VERB_CALL, .state = (uint8_t)resp_state(call)};
     intake->commits = intake->commits || op->state == OP_COMMIT;
     intake->still = intake->still || op->state == OP_STILL;
     if (intake->commits) {
