@@ -71,6 +71,15 @@ static inline void bytes_lower(void *lower, const void *bytes, size_t size)
     }
 }
 
+/* The size without the zeros that it ends with. */
+static inline size_t bytes_unpadded(const uint8_t *bytes, size_t size)
+{
+    while (size > 0 && bytes[size - 1] == 0) {
+        size--;
+    }
+    return size;
+}
+
 /* Reads the decimal number that fills text exactly: an optional minus sign and
  * digits, no leading zeros, no plus, no blanks, as in Redis's INCR.  False if
  * it is none or leaves 64 bits; *overflow then tells which. */

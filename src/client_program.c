@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bytes.h"
+
 int program_fail(enum program_exit status, const char *format, ...)
 {
     va_list arguments;
@@ -39,11 +41,7 @@ enum program_exit program_exit_of(int error)
 
 size_t program_key_length(const kv_message_t *message)
 {
-    size_t length = KV_KEY_SIZE;
-    while (length > 0 && message->key[length - 1] == 0) {
-        length--;
-    }
-    return length;
+    return bytes_unpadded(message->key, KV_KEY_SIZE);
 }
 
 void program_print_bytes(FILE *out, const uint8_t *bytes, size_t size)

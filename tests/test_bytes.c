@@ -57,6 +57,22 @@ static void all_zero_sees_every_byte(void)
     CHECK(bytes_all_zero(bytes, 32));
 }
 
+static void unpadded_ends_where_only_zeros_follow(void)
+{
+    uint8_t bytes[32] = {0};
+    CHECK_U64(bytes_unpadded(bytes, 0), 0);
+    CHECK_U64(bytes_unpadded(bytes, 32), 0);
+    for (size_t i = 0; i < 32; i++) {
+        bytes[i] = 1;
+        CHECK_U64(bytes_unpadded(bytes, 32), i + 1);
+        CHECK_U64(bytes_unpadded(bytes, i), 0);
+        bytes[i] = 0;
+    }
+    bytes[0] = 1;
+    bytes[9] = 1;
+    CHECK_U64(bytes_unpadded(bytes, 32), 10);
+}
+
 static void decimal_parse_takes_what_it_should(void)
 {
     static const struct {
@@ -141,6 +157,7 @@ const struct test_case test_bytes[] = {
     TEST_CASE(min_max_and_round_up),
     TEST_CASE(reverse_moves_each_bit),
     TEST_CASE(all_zero_sees_every_byte),
+    TEST_CASE(unpadded_ends_where_only_zeros_follow),
     TEST_CASE(decimal_parse_takes_what_it_should),
     TEST_CASE(decimal_parse_refuses_what_it_should),
     TEST_CASE(decimal_parse_stops_at_the_length),

@@ -166,10 +166,7 @@ static kv_error_t take_row(struct exchange *exchange, const kv_message_t *reply)
     if (stream->rows == ROWS_MAX) {
         return fail_strange(exchange, "a stream without an end");
     }
-    size_t prefix = KV_KEY_SIZE;
-    while (prefix > 0 && request->key[prefix - 1] == 0) {
-        prefix--;
-    }
+    size_t prefix = bytes_unpadded(request->key, KV_KEY_SIZE);
     if (memcmp(reply->key, request->key, prefix) != 0) {
         return fail_strange(exchange, "a key without the prefix");
     }

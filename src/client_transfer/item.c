@@ -44,15 +44,12 @@ static bool set_key(
         return false;
     }
     memcpy(item->key, bytes, length);
-    while (length > 0 && bytes[length - 1] == 0) {
-        length--;
-    }
-    item->key_len = length;
-    if (length == 0) {
+    item->key_len = bytes_unpadded(bytes, length);
+    if (item->key_len == 0) {
         (void)snprintf(why, ITEM_WHY_MAX,
             "it is nothing but zero bytes; one must not be zero");
     }
-    return length > 0;
+    return item->key_len > 0;
 }
 
 static bool set_value(

@@ -14,15 +14,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static size_t key_size(const uint8_t key[KV_KEY_SIZE])
-{
-    size_t size = KV_KEY_SIZE;
-    while (size > 0 && key[size - 1] == 0) {
-        size--;
-    }
-    return size;
-}
-
 static bool is_live_key(const struct record *record, int64_t now_ms)
 {
     return !kind_inner(record->kind) && !record_expired(record, now_ms);
@@ -51,8 +42,9 @@ static bool is_wanted(const struct search *search, const struct record *record)
             strncasecmp((const char *)type->bytes, name, type->size) != 0)) {
         return false;
     }
-    return pattern == NULL || glob_match(pattern->bytes, pattern->size,
-                                  record->key, key_size(record->key));
+    return pattern == NULL ||
+           glob_match(pattern->bytes, pattern->size, record->key,
+               bytes_unpadded(record->key, KV_KEY_SIZE));
 }
 
 static void search_see(void *context, const struct record *record)
@@ -65,7 +57,8 @@ static void search_see(void *context, const struct record *record)
     search->seen++;
     if (is_wanted(search, record)) {
         search->count++;
-        resp_bulk(&search->found, record->key, key_size(record->key));
+        resp_bulk(&search->found, record->key,
+            bytes_unpadded(record->key, KV_KEY_SIZE));
     }
 }
 
@@ -254,7 +247,8 @@ void keys_randomkey(struct call *call)
     struct draw draw = {.now_ms = view->now_ms};
     bool any = view_records(view) > view_inner(view);
     if (any && draw_key(view, &draw)) {
-        resp_bulk(&call->reply, draw.key, key_size(draw.key));
+        resp_bulk(
+            &call->reply, draw.key, bytes_unpadded(draw.key, KV_KEY_SIZE));
     } else {
         resp_null(&call->reply);
     }

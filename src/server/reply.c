@@ -15,10 +15,7 @@ enum { REPLY_SHOWN = 64 };
 static void print_key(
     const uint8_t key[KV_KEY_SIZE], char text[4 * KV_KEY_SIZE + 1])
 {
-    size_t length = KV_KEY_SIZE;
-    while (length > 0 && key[length - 1] == 0) {
-        length--;
-    }
+    size_t length = bytes_unpadded(key, KV_KEY_SIZE);
     for (size_t i = 0; i < length; i++) {
         bool plain = key[i] > ' ' && key[i] < 0x7f && key[i] != '\\';
         text += sprintf(text, plain ? "%c" : "\\x%02x", (unsigned)key[i]);

@@ -5,16 +5,6 @@
 
 #include <assert.h>
 
-/* How many leading bytes of a record's key a prefix fixes. */
-static size_t prefix_length(const uint8_t prefix[KV_KEY_SIZE])
-{
-    size_t length = KV_KEY_SIZE;
-    while (length > 0 && prefix[length - 1] == 0) {
-        length--;
-    }
-    return length;
-}
-
 struct scan {
     const uint8_t *prefix;
     size_t prefix_len;
@@ -78,7 +68,7 @@ uint32_t table_scan(struct table *table, const uint8_t prefix[KV_KEY_SIZE],
 {
     struct scan scan = {
         .prefix = prefix,
-        .prefix_len = prefix_length(prefix),
+        .prefix_len = bytes_unpadded(prefix, KV_KEY_SIZE),
         .now_ms = now_ms,
         .position = *position,
         .messages = messages,

@@ -62,10 +62,7 @@ static int take_entry(void *context, const char *name)
         return -EIO;
     }
     file_close(fd);
-    file->used = file->size;
-    while (file->used > 0 && file->bytes[file->used - 1] == 0) {
-        file->used--;
-    }
+    file->used = bytes_unpadded(file->bytes, file->size);
     file->used = u64_min(u64_round_up(file->used, DISK_PAGE), file->size);
     return 0;
 }
