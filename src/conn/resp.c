@@ -48,14 +48,12 @@ static void answer_error(struct conn *conn, const struct call *call,
     intake->refused++;
 }
 
-/* Executes at once what is about the connection. */
-static void answer(struct conn *conn, struct call *call, struct batch *batch,
-    struct conn_intake *intake)
+/* Queues the call, or executes at once what is about the connection. */
+static void answer(struct conn *conn, struct call *call, bool queued,
+    struct batch *batch, struct conn_intake *intake)
 {
     struct session *session = conn->session;
     uint32_t before = batch->replies.size;
-    bool queued = session->transaction.open &&
-                  (call->command->flags & COMMAND_AT_ONCE) == 0;
     call->reply = reply_in(conn, batch);
     call->session = session;
     call->transaction = &session->transaction;
@@ -177,9 +175,8 @@ static bool take_call(struct conn *conn, struct call *call, struct batch *batch,
     bool queued = session->transaction.open && (flags & COMMAND_AT_ONCE) == 0;
     if (refusal != NULL) {
         answer_error(conn, call, refusal, batch, intake);
-    } else if (queued || ((flags & COMMAND_SESSION) != 0 &&
-                             (flags & COMMAND_LONE) == 0)) {
-        answer(conn, call, batch, intake);
+    } else if (queued || (flags & COMMAND_SESSION) != 0) {
+        answer(conn, call, queued, batch, intake);
     } else if ((flags & COMMAND_LONE) != 0) {
         if (intake->finished) {
             return false;
