@@ -181,13 +181,11 @@ static int log_lost_locked(const struct storage *storage)
 static void undo_group_locked(struct storage *storage, struct position from,
     struct position end, struct outcome outcome)
 {
-    int error = outcome.error;
-    bool written = outcome.written;
     struct view *view = &storage->view;
-    bool unsure = written || wal_unsure(storage->wal);
+    bool unsure = outcome.written || wal_unsure(storage->wal);
     if (!storage->broken) {
         snprintf(storage->refusal, sizeof storage->refusal,
-            "the log cannot be written: %s%s", strerror(-error),
+            "the log cannot be written: %s%s", strerror(-outcome.error),
             unsure ? "; a restart may bring this write back" : "");
     }
     lock(&storage->figures_lock);
