@@ -118,3 +118,23 @@ const char *called_run(struct called *called, const char *line)
     free(bytes);
     return reply;
 }
+
+int64_t called_native(
+    struct called *called, uint8_t verb, const char *key, int64_t number)
+{
+    kv_message_t message = {.type = verb};
+    struct batch *batch = called->batch;
+    memcpy(message.key, key, strlen(key));
+    batch->count = 1;
+    batch->ops[0] = (struct op){.message = &message,
+        .number = number,
+        .verb = verb,
+        .state = OP_COMMIT};
+    storage_read(called->storage, batch);
+    REQUIRE(storage_commit(called->storage, batch));
+    CHECK_INT(message.status, KV_SUCCESS);
+    int64_t answer = 0;
+    bool overflow;
+    (void)decimal_parse(message.value, message.value_len, &answer, &overflow);
+    return answer;
+}

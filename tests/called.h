@@ -37,5 +37,9 @@ const char *called_run(struct called *called, const char *line);
 /* The same with arguments as they are. */
 const char *called_run_args(
     struct called *called, const struct resp_arg *args, uint32_t count);
+/* What the native protocol asks of a key; it must succeed.  The number that is
+ * the answer, 0 if it is none. */
+int64_t called_native(
+    struct called *called, uint8_t verb, const char *key, int64_t number);
 
 #endif

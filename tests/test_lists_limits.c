@@ -63,31 +63,10 @@ static void push_numbers(struct called *called, int count, int modulo)
     }
 }
 
-/* What the native protocol asks of a key. */
-static int64_t ask(
-    struct called *called, uint8_t verb, const char *key, int64_t number)
-{
-    kv_message_t message = {.type = verb};
-    struct batch *batch = called->batch;
-    memcpy(message.key, key, strlen(key));
-    batch->count = 1;
-    batch->ops[0] = (struct op){.message = &message,
-        .number = number,
-        .verb = verb,
-        .state = OP_COMMIT};
-    storage_read(called->storage, batch);
-    REQUIRE(storage_commit(called->storage, batch));
-    CHECK_INT(message.status, KV_SUCCESS);
-    int64_t answer = 0;
-    bool overflow;
-    (void)decimal_parse(message.value, message.value_len, &answer, &overflow);
-    return answer;
-}
-
 /* The key's time is over. */
 static void expire(struct called *called, const char *key)
 {
-    (void)ask(called, KV_EXPIRE, key, -1);
+    (void)called_native(called, KV_EXPIRE, key, -1);
 }
 
 /* ---- The table ----------------------------------------------------------- */
@@ -183,10 +162,10 @@ static void few_are_left_of_many(void)
             CHECK_TEXT(called_run(&called, "LSET l 5000 2"), "+OK");
             CHECK_TEXT(called_run(&called, "LSET l 9999 3"), "+OK");
         }
-        (void)ask(&called, KV_EXPIRE, "l", HOUR);
+        (void)called_native(&called, KV_EXPIRE, "l", HOUR);
         CHECK(*called_run(&called, requests[i]) != '-');
         CHECK_TEXT(called_run(&called, "LRANGE l 0 -1"), left[i]);
-        CHECK(ask(&called, KV_TTL, "l", 0) > 0);
+        CHECK(called_native(&called, KV_TTL, "l", 0) > 0);
         CHECK_TEXT(called_run(&called, "DBSIZE"), ":1");
         called_reopen(&called);
         CHECK_TEXT(called_run(&called, "LRANGE l 0 -1"), left[i]);
@@ -362,7 +341,7 @@ static void an_expired_list_makes_way(void)
         CHECK_TEXT(called_run(&called, "LRANGE l 0 -1"), "*0");
         CHECK_TEXT(called_run(&called, "LRANGE m 0 -1"), "*1 $1 e");
         CHECK_TEXT(called_run(&called, "LRANGE s 0 -1"), "*1 $1 d");
-        CHECK_INT(ask(&called, KV_TTL, "m", 0), -1);
+        CHECK_INT(called_native(&called, KV_TTL, "m", 0), -1);
         wait_for_records(&called, 4);
         CHECK_TEXT(called_run(&called, "DEL m s"), ":2");
         wait_for_records(&called, 0);
@@ -380,12 +359,12 @@ static void a_change_keeps_the_time(void)
     called_open(&called, NULL, 100);
     CHECK_TEXT(called_run(&called, "RPUSH l a b c"), ":3");
     CHECK_TEXT(called_run(&called, "RPUSH m a b c"), ":3");
-    (void)ask(&called, KV_EXPIRE, "l", HOUR);
+    (void)called_native(&called, KV_EXPIRE, "l", HOUR);
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
         CHECK(*called_run(&called, lines[i]) != '-');
-        CHECK(ask(&called, KV_TTL, "l", 0) > 0);
+        CHECK(called_native(&called, KV_TTL, "l", 0) > 0);
     }
-    CHECK_INT(ask(&called, KV_TTL, "m", 0), -1);
+    CHECK_INT(called_native(&called, KV_TTL, "m", 0), -1);
     called_close(&called);
 }
 

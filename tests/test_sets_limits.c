@@ -199,22 +199,6 @@ static void all_members_are_taken_at_once(void)
 
 /* ---- Time ---------------------------------------------------------------- */
 
-/* EXPIRE of the native protocol. */
-static void expire(struct called *called, const char *key, int64_t ms)
-{
-    kv_message_t message = {.type = KV_EXPIRE};
-    struct batch *batch = called->batch;
-    memcpy(message.key, key, strlen(key));
-    batch->count = 1;
-    batch->ops[0] = (struct op){.message = &message,
-        .number = ms,
-        .verb = KV_EXPIRE,
-        .state = OP_COMMIT};
-    storage_read(called->storage, batch);
-    REQUIRE(storage_commit(called->storage, batch));
-    CHECK_INT(message.status, KV_SUCCESS);
-}
-
 /* As soon as the key is absent; whether the sweep has been there is open. */
 static void wait_for_expiry(struct called *called, const char *request)
 {
@@ -241,7 +225,7 @@ static void an_expired_set_is_absent(void)
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
         CHECK_TEXT(called_run(&called, "SUNIONSTORE u t"), ":1");
         CHECK_TEXT(run_numbers(&called, "SADD s", 0, 100, 100), ":100");
-        expire(&called, "s", 1);
+        (void)called_native(&called, KV_EXPIRE, "s", 1);
         wait_for_expiry(&called, "SISMEMBER s 5");
         CHECK(*called_run(&called, requests[i]) == ':');
         CHECK_TEXT(called_run(&called, "SMEMBERS s"), left[i]);
@@ -259,7 +243,7 @@ static void changes_keep_the_expiry(void)
     struct called called;
     called_open(&called, NULL, 10000);
     CHECK_TEXT(run_numbers(&called, "SADD s", 0, 2000, 2000), ":2000");
-    expire(&called, "s", HOUR);
+    (void)called_native(&called, KV_EXPIRE, "s", HOUR);
     CHECK_TEXT(called_run(&called, "SADD s x"), ":1");
     CHECK_TEXT(called_run(&called, "SREM s x"), ":1");
     CHECK(*called_run(&called, "SPOP s") == '$');
