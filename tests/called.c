@@ -4,21 +4,10 @@
 
 #include "conn/decode.h"
 
-static void open_store(struct called *called)
+struct storage_options called_options(
+    const char *directory, uint64_t capacity, struct diag *diag)
 {
-    char why[STORAGE_WHY_MAX];
-    int error = storage_open(&called->storage, &called->options, why);
-    if (error != 0) {
-        printf("    %s\n", why);
-    }
-    REQUIRE(error == 0);
-}
-
-void called_open(
-    struct called *called, const char *directory, uint64_t capacity)
-{
-    *called = (struct called){.version = 2};
-    called->options = (struct storage_options){
+    return (struct storage_options){
         .directory = directory,
         .capacity = capacity,
         .sync = KV_SYNC_NONE,
@@ -26,26 +15,44 @@ void called_open(
         .segment_bytes = 4 << 20,
         .load_threads = 1,
         .stall_ms = TEST_STALL_MS,
-        .diag = &called->diag,
+        .diag = diag,
     };
+}
+
+struct storage *called_storage(const struct storage_options *options)
+{
+    struct storage *storage = NULL;
+    char why[STORAGE_WHY_MAX];
+    if (!CHECK_OK(storage_open(&storage, options, why))) {
+        printf("    %s\n", why);
+    }
+    REQUIRE(storage != NULL);
+    return storage;
+}
+
+void called_open(
+    struct called *called, const char *directory, uint64_t capacity)
+{
+    *called = (struct called){.version = 2};
+    called->options = called_options(directory, capacity, &called->diag);
     called->batch = calloc(1, sizeof *called->batch);
     called->args = calloc(CALLED_ARGS_MAX, sizeof *called->args);
     REQUIRE(called->batch != NULL && called->args != NULL);
     called->batch->replies.max = BATCH_REPLIES_MAX;
     called->batch->commit_replies.max = BATCH_REPLIES_MAX;
-    open_store(called);
+    called->storage = called_storage(&called->options);
 }
 
 void called_reopen(struct called *called)
 {
     CHECK_OK(storage_close(called->storage, false));
-    open_store(called);
+    called->storage = called_storage(&called->options);
 }
 
 void called_reopen_from_backup(struct called *called)
 {
     CHECK_OK(storage_close(called->storage, true));
-    open_store(called);
+    called->storage = called_storage(&called->options);
 }
 
 void called_close(struct called *called)
@@ -58,22 +65,20 @@ void called_close(struct called *called)
     free(called->text);
 }
 
-/* Every CR LF becomes a blank, and the last one goes. */
-static const char *keep_text(
-    struct called *called, const uint8_t *bytes, size_t size)
+const char *called_text(char **text, const uint8_t *bytes, size_t size)
 {
     size_t length = 0;
-    free(called->text);
-    called->text = malloc(size + 1);
-    REQUIRE(called->text != NULL);
+    free(*text);
+    char *made = *text = malloc(size + 1);
+    REQUIRE(made != NULL);
     for (size_t i = 0; i < size; i++) {
         bool end = i + 1 < size && bytes[i] == '\r' && bytes[i + 1] == '\n';
-        called->text[length++] = (char)(end ? ' ' : bytes[i]);
+        made[length++] = (char)(end ? ' ' : bytes[i]);
         i += end ? 1 : 0;
     }
-    length -= length > 0 && called->text[length - 1] == ' ' ? 1 : 0;
-    called->text[length] = '\0';
-    return called->text;
+    length -= length > 0 && made[length - 1] == ' ' ? 1 : 0;
+    made[length] = '\0';
+    return made;
 }
 
 const char *called_run_args(
@@ -90,7 +95,8 @@ const char *called_run_args(
     if (!command_prepare(&call, why)) {
         char line[COMMAND_WHY_MAX + 3];
         int length = snprintf(line, sizeof line, "-%s\r\n", why);
-        return keep_text(called, (const uint8_t *)line, (size_t)length);
+        return called_text(
+            &called->text, (const uint8_t *)line, (size_t)length);
     }
     batch->count = 1;
     batch->replies.size = 0;
@@ -100,7 +106,7 @@ const char *called_run_args(
     storage_read(called->storage, batch);
     REQUIRE(storage_commit(called->storage, batch));
     const struct op *op = &batch->ops[0];
-    return keep_text(called, batch_reply(batch, op), op->reply_size);
+    return called_text(&called->text, batch_reply(batch, op), op->reply_size);
 }
 
 const char *called_run(struct called *called, const char *line)

@@ -20,6 +20,15 @@ struct called {
     char *text;      /* of the last reply */
 };
 
+/* The options of such a store, in a directory or, if that is NULL, in memory
+ * alone; and the store, without which the test ends. */
+struct storage_options called_options(
+    const char *directory, uint64_t capacity, struct diag *diag);
+struct storage *called_storage(const struct storage_options *options);
+/* The bytes with a blank for every CR LF but the last, which goes; in place of
+ * *text. */
+const char *called_text(char **text, const uint8_t *bytes, size_t size);
+
 /* Opens a store in a directory, or in memory alone if it is NULL, for so many
  * records.  Ends the test if it cannot. */
 void called_open(

@@ -1,48 +1,29 @@
 #include "talked.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "command/command.h"
+#include "called.h"
 #include "command/session.h"
 
 enum { PART = 32 * 1024 };
-
-static void open_store(struct talked *talked)
-{
-    char why[STORAGE_WHY_MAX];
-    if (!CHECK_OK(storage_open(&talked->storage, &talked->options, why))) {
-        printf("    %s\n", why);
-    }
-    REQUIRE(talked->storage != NULL);
-}
 
 void talked_open(
     struct talked *talked, const char *directory, uint64_t capacity)
 {
     *talked = (struct talked){.replies_max = BATCH_REPLIES_MAX};
-    talked->options = (struct storage_options){
-        .directory = directory,
-        .capacity = capacity,
-        .sync = KV_SYNC_NONE,
-        .backup_keep = 2,
-        .segment_bytes = 4 << 20,
-        .load_threads = 1,
-        .stall_ms = TEST_STALL_MS,
-        .diag = &talked->diag,
-    };
+    talked->options = called_options(directory, capacity, &talked->diag);
     talked->args = calloc(RESP_ARGS_MAX, sizeof *talked->args);
     talked->lone.max = 2 * BATCH_REPLIES_MAX;
     REQUIRE(talked->args != NULL);
-    open_store(talked);
+    talked->storage = called_storage(&talked->options);
 }
 
 void talked_reopen(struct talked *talked, bool backup)
 {
     CHECK_OK(storage_close(talked->storage, backup));
-    open_store(talked);
+    talked->storage = called_storage(&talked->options);
 }
 
 static void close_conn(struct talker *talker)
@@ -205,21 +186,9 @@ bool talked_turn(struct talked *talked)
 
 const char *talked_replies(struct talked *talked, struct talker *talker)
 {
-    size_t length = 0;
-    const struct buffer *from = &talker->replies;
-    free(talked->text);
-    talked->text = malloc(from->size + 1);
-    REQUIRE(talked->text != NULL);
-    for (size_t i = 0; i < from->size; i++) {
-        bool end = i + 1 < from->size && from->bytes[i] == '\r' &&
-                   from->bytes[i + 1] == '\n';
-        talked->text[length++] = (char)(end ? ' ' : from->bytes[i]);
-        i += end ? 1 : 0;
-    }
-    length -= length > 0 && talked->text[length - 1] == ' ' ? 1 : 0;
-    talked->text[length] = '\0';
+    uint32_t size = talker->replies.size;
     talker->replies.size = 0;
-    return talked->text;
+    return called_text(&talked->text, talker->replies.bytes, size);
 }
 
 void talk_bytes(struct talked *talked, struct talker *talker, const void *bytes,

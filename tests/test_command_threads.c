@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command/command.h"
+#include "called.h"
 #include "command/transaction.h"
 #include "conn/decode.h"
 #include "storage/storage.h"
@@ -304,27 +304,20 @@ static void commands_of_many_threads_go_together(void)
 {
     for (int sync = 0; sync < TEST_SYNCS; sync++) {
         struct test_directory directory;
-        char why[STORAGE_WHY_MAX];
         struct diag diag = {0};
         struct scene scene = {0};
         CHECK(test_directory_make(&directory));
-        const struct storage_options options = {
-            .directory = directory.path,
-            .capacity = 20000,
-            .sync = (kv_sync_t)sync,
-            .backup_keep = 2,
-            .segment_bytes = 4 << 20,
-            .load_threads = 2,
-            .stall_ms = TEST_STALL_MS,
-            .diag = &diag,
-        };
+        struct storage_options options =
+            called_options(directory.path, 20000, &diag);
+        options.sync = (kv_sync_t)sync;
+        options.load_threads = 2;
         pthread_mutex_init(&scene.lock, NULL);
-        REQUIRE(storage_open(&scene.storage, &options, why) == 0);
+        scene.storage = called_storage(&options);
         play(&scene);
         CHECK_U64(scene.wrong, 0);
         CHECK(scene.reads > 0 && scene.backups > 0);
         CHECK_OK(storage_close(scene.storage, false));
-        REQUIRE(storage_open(&scene.storage, &options, why) == 0);
+        scene.storage = called_storage(&options);
         check_again(scene.storage);
         CHECK_OK(storage_close(scene.storage, false));
         pthread_mutex_destroy(&scene.lock);

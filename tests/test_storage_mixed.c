@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command/command.h"
+#include "called.h"
 #include "command/transaction.h"
 #include "storage/storage.h"
 #include "support.h"
@@ -23,34 +23,17 @@ struct mixed {
     char words[OPS][128];
 };
 
-static void open_store(struct mixed *mixed)
-{
-    char why[STORAGE_WHY_MAX];
-    if (!CHECK_OK(storage_open(&mixed->storage, &mixed->options, why))) {
-        printf("    %s\n", why);
-    }
-    REQUIRE(mixed->storage != NULL);
-}
-
 static struct mixed *set_up(void)
 {
     struct mixed *mixed = calloc(1, sizeof *mixed);
     REQUIRE(mixed != NULL && test_directory_make(&mixed->directory));
-    mixed->options = (struct storage_options){
-        .directory = mixed->directory.path,
-        .capacity = CAPACITY,
-        .sync = KV_SYNC_NONE,
-        .backup_keep = 2,
-        .segment_bytes = 4 << 20,
-        .load_threads = 1,
-        .stall_ms = TEST_STALL_MS,
-        .diag = &mixed->diag,
-    };
+    mixed->options =
+        called_options(mixed->directory.path, CAPACITY, &mixed->diag);
     mixed->batch = calloc(1, sizeof *mixed->batch);
     REQUIRE(mixed->batch != NULL);
     mixed->batch->replies.max = BATCH_REPLIES_MAX;
     mixed->batch->commit_replies.max = BATCH_REPLIES_MAX;
-    open_store(mixed);
+    mixed->storage = called_storage(&mixed->options);
     return mixed;
 }
 
@@ -144,7 +127,7 @@ static void check_again(struct mixed *mixed, bool backup)
     REQUIRE(before != NULL && after != NULL);
     look(mixed, before);
     CHECK_OK(storage_close(mixed->storage, backup));
-    open_store(mixed);
+    mixed->storage = called_storage(&mixed->options);
     look(mixed, after);
     CHECK_TEXT(after, before);
     free(before);
