@@ -10,6 +10,7 @@ ROWS ?=
 TESTS ?=
 CLIENTS ?=
 COMPARE ?=
+PATHS ?=
 
 # The suites are those of suites.h, so that the list is written once.
 SUITES := $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' tests/suites.h)
@@ -168,6 +169,10 @@ crash: all test-programs ## ROUNDS=100 rounds of kill and recover
 speed: all test-programs ## CPU time a request, against an echo server 
 	@BUILD=$(BUILD) tests/speed
 
+instructions: all ## instructions a request, and budgets (PATHS="--lower" "resp SET")
+	@tests/dependencies build test
+	@BUILD=$(BUILD) tests/instructions/run $(PATHS)
+
 test-clients: ## the clients of Redis that Debian has (CLIENTS="python ...")
 	@tests/dependencies build clients hiredis redis
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/clients/hiredis
@@ -207,4 +212,4 @@ help: ## this list
 
 .PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
-	test-clients compare-redis test-redis help
+	test-clients compare-redis test-redis instructions help
