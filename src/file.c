@@ -19,7 +19,7 @@
 
 enum {
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM = 16 << 20, /* bytes of an area that asks for huge pages */
+    HUGE_FROM = 4 << 20, /* bytes of an area that asks for huge pages */
     FILE_MODE = 0600,
     DIRECTORY_MODE = 0700,
     ZEROS_SIZE = 16 * DISK_PAGE,
