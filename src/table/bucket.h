@@ -15,6 +15,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum { BUCKET_SLOTS = 12, TAG_WORDS = 3, LANES = 4, LANE_BITS = 16 };
 
@@ -101,15 +104,6 @@ static inline uint64_t hash_tag(uint64_t hash)
     return hash >> (64 - LANE_BITS) | 1;
 }
 
-/* The highest bit of each lane of tags that holds tag; a lane above such a one
- * may be marked wrongly, so the key is to be compared. */
-static inline uint64_t tag_lanes(uint64_t tags, uint64_t tag)
-{
-    const uint64_t ones = 0x0001000100010001u;
-    uint64_t rest = tags ^ (tag * ones);
-    return (rest - ones) & ~rest & (ones << (LANE_BITS - 1));
-}
-
 static inline uint64_t bucket_tags(const struct bucket *bucket, unsigned word)
 {
     return atomic_load_explicit(&bucket->tags[word], memory_order_relaxed);
@@ -149,21 +143,37 @@ struct place {
     unsigned entry;
 };
 
+/* The entries of one bucket that hold the tag, one bit each.  Nobody can
+ * predict which one does, so all are compared before the first branch. */
+static inline uint32_t bucket_marks(const struct bucket *bucket, uint64_t tag)
+{
+#if defined(__SSE2__)
+    __m128i wanted = _mm_set1_epi16((short)tag);
+    __m128i eight = _mm_set_epi64x(
+        (long long)bucket_tags(bucket, 1), (long long)bucket_tags(bucket, 0));
+    __m128i four = _mm_cvtsi64_si128((long long)bucket_tags(bucket, 2));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(
+        _mm_cmpeq_epi16(eight, wanted), _mm_cmpeq_epi16(four, wanted)));
+#else
+    uint32_t marks = 0;
+    for (unsigned entry = 0; entry < BUCKET_SLOTS; entry++) {
+        marks |= (uint32_t)(bucket_tag(bucket, entry) == tag) << entry;
+    }
+    return marks;
+#endif
+}
+
 /* The entry of one bucket with this key; BUCKET_SLOTS if it has none. */
 static inline unsigned bucket_entry(const struct table *table,
     const struct bucket *bucket, uint64_t hash, const uint8_t key[KV_KEY_SIZE])
 {
-    uint64_t tag = hash_tag(hash);
-    for (unsigned word = 0; word < TAG_WORDS; word++) {
-        uint64_t lanes = tag_lanes(bucket_tags(bucket, word), tag);
-        for (; lanes != 0; lanes &= lanes - 1) {
-            unsigned lane = (unsigned)__builtin_ctzll(lanes) / LANE_BITS;
-            unsigned entry = word * LANES + lane;
-            uint32_t slot = bucket_slot(bucket, entry);
-            if (table->slots[slot].hash == hash &&
-                memcmp(table->slots[slot].key, key, KV_KEY_SIZE) == 0) {
-                return entry;
-            }
+    uint32_t marks = bucket_marks(bucket, hash_tag(hash));
+    for (; marks != 0; marks &= marks - 1) {
+        unsigned entry = (unsigned)__builtin_ctz(marks);
+        uint32_t slot = bucket_slot(bucket, entry);
+        if (table->slots[slot].hash == hash &&
+            memcmp(table->slots[slot].key, key, KV_KEY_SIZE) == 0) {
+            return entry;
         }
     }
     return BUCKET_SLOTS;

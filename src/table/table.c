@@ -247,20 +247,15 @@ void table_prefetch_record(const struct table *table, uint64_t hash, bool value)
 {
     const struct bucket *bucket =
         &table->buckets[bucket_index(hash, bucket_count(table))];
-    uint64_t tag = hash_tag(hash);
-    for (unsigned word = 0; word < TAG_WORDS; word++) {
-        uint64_t lanes = tag_lanes(bucket_tags(bucket, word), tag);
-        if (lanes != 0) {
-            unsigned lane = (unsigned)__builtin_ctzll(lanes) / LANE_BITS;
-            const char *record =
-                (const char *)&table
-                    ->slots[bucket_slot(bucket, word * LANES + lane)];
-            size_t size = value ? sizeof(struct record) : CACHE_LINE;
-            for (size_t i = 0; i < size; i += CACHE_LINE) {
-                __builtin_prefetch(record + i);
-            }
-            return;
-        }
+    uint32_t marks = bucket_marks(bucket, hash_tag(hash));
+    if (marks == 0) {
+        return;
+    }
+    uint32_t slot = bucket_slot(bucket, (unsigned)__builtin_ctz(marks));
+    const char *record = (const char *)&table->slots[slot];
+    size_t size = value ? sizeof(struct record) : CACHE_LINE;
+    for (size_t i = 0; i < size; i += CACHE_LINE) {
+        __builtin_prefetch(record + i);
     }
 }
 
