@@ -279,7 +279,7 @@ bool commit_mark(struct storage *storage)
 /* ---- Batches ------------------------------------------------------------- */
 
 /* The hashes of the whole batch first, so that the waits for the buckets
- * overlap; then each record is asked for some operations ahead. */
+ * overlap; then the records are asked for some operations ahead. */
 static void hash_batch(struct table *table, struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -345,6 +345,17 @@ static void read_call(struct view *view, struct batch *batch, struct op *op)
     }
 }
 
+/* Asks for records, many at a time: the processor waits for the address of a
+ * page at a prefetch, but looks for several pages at once where prefetches
+ * follow each other. */
+static void prefetch_some(
+    const struct table *table, const struct batch *batch, uint32_t from)
+{
+    for (uint32_t i = from; i < from + AHEAD && i < batch->count; i++) {
+        group_prefetch(table, batch, i, OP_READ);
+    }
+}
+
 void storage_read(struct storage *storage, struct batch *batch)
 {
     assert(batch->count <= BATCH_OPS_MAX);
@@ -353,12 +364,12 @@ void storage_read(struct storage *storage, struct batch *batch)
     bool still = false;
     batch->commits = 0;
     batch->more_changes = 0;
-    for (uint32_t i = 0; i < batch->count && i < AHEAD; i++) {
-        group_prefetch(storage->table, batch, i, OP_READ);
-    }
+    prefetch_some(storage->table, batch, 0);
     for (uint32_t i = 0; i < batch->count; i++) {
         struct op *op = &batch->ops[i];
-        group_prefetch(storage->table, batch, i + AHEAD, OP_READ);
+        if (i % AHEAD == 0) {
+            prefetch_some(storage->table, batch, i + AHEAD);
+        }
         if (op->state == OP_READ && op->verb == VERB_CALL) {
             read_call(&view, batch, op);
         } else if (op->state == OP_READ) {
