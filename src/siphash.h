@@ -12,11 +12,16 @@
 enum {
     SIPHASH_SECRET_SIZE = 16,
     SIPHASH_INPUT_SIZE = 32,
+    SIPHASH_LANES = 4,
     SIPHASH_LONG_SIZE = 16
 };
 
 uint64_t siphash13(const uint8_t secret[SIPHASH_SECRET_SIZE],
     const uint8_t input[SIPHASH_INPUT_SIZE]);
+
+/* The same of four inputs, which may overlap, at once. */
+void siphash13_four(const uint8_t secret[SIPHASH_SECRET_SIZE],
+    const uint8_t *const inputs[SIPHASH_LANES], uint64_t hashes[SIPHASH_LANES]);
 
 void siphash24_long(const uint8_t secret[SIPHASH_SECRET_SIZE],
     const void *bytes, size_t size, uint8_t hash[SIPHASH_LONG_SIZE]);

@@ -119,6 +119,28 @@ static void random_inputs_agree_with_the_measure(void)
     }
 }
 
+static void four_at_once_are_the_same_as_one_by_one(void)
+{
+    struct test_random random;
+    test_random_init(&random);
+    for (int i = 0; i < 2000; i++) {
+        uint8_t secret[SIPHASH_SECRET_SIZE];
+        uint8_t bytes[SIPHASH_LANES * SIPHASH_INPUT_SIZE];
+        const uint8_t *inputs[SIPHASH_LANES];
+        uint64_t hashes[SIPHASH_LANES];
+        test_random_fill(&random, secret, sizeof secret);
+        test_random_fill(&random, bytes, sizeof bytes);
+        for (size_t lane = 0; lane < SIPHASH_LANES; lane++) {
+            uint64_t room = sizeof bytes - SIPHASH_INPUT_SIZE + 1;
+            inputs[lane] = bytes + test_random_below(&random, room);
+        }
+        siphash13_four(secret, inputs, hashes);
+        for (size_t lane = 0; lane < SIPHASH_LANES; lane++) {
+            CHECK_U64(hashes[lane], siphash13(secret, inputs[lane]));
+        }
+    }
+}
+
 static void every_bit_of_secret_and_input_counts(void)
 {
     uint8_t block[SIPHASH_SECRET_SIZE + SIPHASH_INPUT_SIZE] = {0};
@@ -165,6 +187,7 @@ const struct test_case test_siphash[] = {
     TEST_CASE(the_measure_gives_the_vector_of_the_paper),
     TEST_CASE(the_published_vector_of_32_bytes),
     TEST_CASE(random_inputs_agree_with_the_measure),
+    TEST_CASE(four_at_once_are_the_same_as_one_by_one),
     TEST_CASE(the_published_vectors_of_the_long_hash),
     TEST_CASE(every_bit_of_secret_and_input_counts),
     TEST_END,

@@ -278,20 +278,54 @@ bool commit_mark(struct storage *storage)
 
 /* ---- Batches ------------------------------------------------------------- */
 
+/* The key that is to be hashed; NULL: none. */
+static const uint8_t *key_of(const struct op *op)
+{
+    if (op->verb == VERB_CALL) {
+        return op->state != OP_REFUSED ? op->call->key : NULL;
+    }
+    bool has = op->verb != VERB_SWEEP && (verb_flags(op->verb) & VERB_KEY) != 0;
+    return has ? op->message->key : NULL;
+}
+
+static void note_hash(struct table *table, struct op *op, uint64_t hash)
+{
+    op->hash = hash;
+    if (op->verb == VERB_CALL) {
+        op->call->hash = hash;
+    }
+    table_prefetch_bucket(table, hash);
+}
+
+static void hash_four(struct table *table, struct op *const ops[SIPHASH_LANES])
+{
+    const uint8_t *keys[SIPHASH_LANES];
+    uint64_t hashes[SIPHASH_LANES];
+    for (size_t i = 0; i < SIPHASH_LANES; i++) {
+        keys[i] = key_of(ops[i]);
+    }
+    table_hash_four(table, keys, hashes);
+    for (size_t i = 0; i < SIPHASH_LANES; i++) {
+        note_hash(table, ops[i], hashes[i]);
+    }
+}
+
 /* The hashes of the whole batch first, so that the waits for the buckets
  * overlap; then the records are asked for some operations ahead. */
 static void hash_batch(struct table *table, struct batch *batch)
 {
+    struct op *ops[SIPHASH_LANES];
+    size_t count = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        struct op *op = &batch->ops[i];
-        if (op->verb == VERB_CALL && op->state != OP_REFUSED) {
-            op->hash = table_hash(table, op->call->key);
-            op->call->hash = op->hash;
-        } else if (op->verb != VERB_CALL && op->verb != VERB_SWEEP &&
-                   (verb_flags(op->verb) & VERB_KEY) != 0) {
-            op->hash = table_hash(table, op->message->key);
+        ops[count] = &batch->ops[i];
+        count += key_of(ops[count]) != NULL ? 1 : 0;
+        if (count == SIPHASH_LANES) {
+            hash_four(table, ops);
+            count = 0;
         }
-        table_prefetch_bucket(table, op->hash);
+    }
+    for (size_t i = 0; i < count; i++) {
+        note_hash(table, ops[i], table_hash(table, key_of(ops[i])));
     }
 }
 

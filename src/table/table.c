@@ -229,22 +229,31 @@ uint64_t table_hash(const struct table *table, const uint8_t key[KV_KEY_SIZE])
     return siphash13(table->secret, key) & ~TABLE_INNER;
 }
 
+void table_hash_four(const struct table *table,
+    const uint8_t *const keys[SIPHASH_LANES], uint64_t hashes[SIPHASH_LANES])
+{
+    siphash13_four(table->secret, keys, hashes);
+    for (size_t i = 0; i < SIPHASH_LANES; i++) {
+        hashes[i] &= ~TABLE_INNER;
+    }
+}
+
 uint64_t table_hash_inner(
     const struct table *table, const uint8_t key[KV_KEY_SIZE])
 {
     return siphash13(table->secret, key) | TABLE_INNER;
 }
 
+/* Both into the second cache: what is on the way to the first has some two
+ * dozen places, which five records fill. */
 void table_prefetch_bucket(const struct table *table, uint64_t hash)
 {
     const struct bucket *bucket =
         &table->buckets[bucket_index(hash, bucket_count(table))];
-    __builtin_prefetch(bucket, 1);
-    __builtin_prefetch((const char *)bucket + CACHE_LINE);
+    __builtin_prefetch(bucket, 0, 2);
+    __builtin_prefetch((const char *)bucket + CACHE_LINE, 0, 2);
 }
 
-/* Into the second cache: what is on the way to the first has some two dozen
- * places, which five records fill. */
 void table_prefetch_record(const struct table *table, uint64_t hash, bool value)
 {
     const struct bucket *bucket =

@@ -100,6 +100,9 @@ void table_clear(struct table *table);
 #define TABLE_INNER (UINT64_C(1) << 48)
 
 uint64_t table_hash(const struct table *table, const uint8_t key[KV_KEY_SIZE]);
+/* Those of four keys, which may be the same, for little more than one. */
+void table_hash_four(const struct table *table,
+    const uint8_t *const keys[SIPHASH_LANES], uint64_t hashes[SIPHASH_LANES]);
 /* The hash of an inner record's key. */
 uint64_t table_hash_inner(
     const struct table *table, const uint8_t key[KV_KEY_SIZE]);
