@@ -15,6 +15,13 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 enum { CACHE_LINE = 64, DISK_PAGE = 4096 };
 
+static inline uint16_t bytes_u16(const void *bytes)
+{
+    uint16_t number;
+    memcpy(&number, bytes, sizeof number);
+    return number;
+}
+
 static inline uint64_t bytes_u64(const void *bytes)
 {
     uint64_t number;

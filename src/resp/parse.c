@@ -17,7 +17,10 @@
 enum state { STATE_START, STATE_COUNT, STATE_LINE, STATE_BODY, STATE_INLINE };
 
 enum {
-    LINE_END = 2,  /* CR, LF */
+    LINE_END = 2, /* CR, LF */
+    LINE_END_WORD = '\n'
+                        << 8 |
+                    '\r',
     DIGITS_MAX = 7 /* of a number that gather() takes */
 };
 
@@ -31,9 +34,12 @@ struct input {
     struct resp_request *request;
 };
 
-/* Reads the number and the line end at *at.  False, *at left, if they are not
- * all there, or not plainly so. */
-static inline bool take_number(
+static inline bool is_line_end(const uint8_t *bytes)
+{
+    return bytes_u16(bytes) == LINE_END_WORD;
+}
+
+static inline bool take_digits(
     const uint8_t *bytes, size_t size, size_t *at, uint32_t *number)
 {
     size_t end = *at;
@@ -46,13 +52,37 @@ static inline bool take_number(
         }
         sum = sum * 10 + digit;
     }
-    if (end == *at || size - end < LINE_END || bytes[end] != '\r' ||
-        bytes[end + 1] != '\n' || (bytes[*at] == '0' && end - *at > 1)) {
+    if (end == *at || size - end < LINE_END || !is_line_end(bytes + end) ||
+        (bytes[*at] == '0' && end - *at > 1)) {
         return false;
     }
     *at = end + LINE_END;
     *number = sum;
     return true;
+}
+
+/* Reads the number and the line end at *at.  False, *at left, if they are not
+ * all there, or not plainly so.  Most have one digit or two. */
+static inline bool take_number(
+    const uint8_t *bytes, size_t size, size_t *at, uint32_t *number)
+{
+    const uint8_t *text = bytes + *at;
+    unsigned first = (unsigned)text[0] - '0';
+    if (size - *at < 2 + LINE_END) {
+        return take_digits(bytes, size, at, number);
+    }
+    if (is_line_end(text + 1) && first <= 9) {
+        *at += 1 + LINE_END;
+        *number = first;
+        return true;
+    }
+    unsigned second = (unsigned)text[1] - '0';
+    if (is_line_end(text + 2) && first - 1 <= 8 && second <= 9) {
+        *at += 2 + LINE_END;
+        *number = first * 10 + second;
+        return true;
+    }
+    return take_digits(bytes, size, at, number);
 }
 
 /* Records the arguments behind the count, as far as they are there and well
@@ -67,8 +97,8 @@ static uint32_t gather(const struct input *input, uint32_t count, size_t *at)
         uint32_t length;
         if (next >= size || bytes[*at] != '$' ||
             !take_number(bytes, size, &next, &length) ||
-            size - next < LINE_END || length > size - next - LINE_END ||
-            bytes[next + length] != '\r' || bytes[next + length + 1] != '\n') {
+            size - next < length + (size_t)LINE_END ||
+            !is_line_end(bytes + next + length)) {
             return i;
         }
         args[i].bytes = bytes + next;
@@ -332,20 +362,24 @@ static enum resp_result scan_multibulk(const struct input *input)
     return result == RESP_MORE ? wait_for_more(input) : result;
 }
 
-/* The first look at a multibulk. */
+/* The first look at a multibulk.  If it is all there, there is nothing to be
+ * noted. */
 static enum resp_result begin_multibulk(const struct input *input)
 {
     struct resp_scan *scan = input->scan;
     size_t at = 1;
     uint32_t count;
-    scan->state = STATE_COUNT;
-    if (!take_number(input->bytes, input->size, &at, &count) || count == 0 ||
+    if (input->size == 1 ||
+        !take_number(input->bytes, input->size, &at, &count) || count == 0 ||
         count > RESP_ARGS_MAX) {
+        scan->state = STATE_COUNT;
         return scan_multibulk(input);
     }
     uint32_t gathered = gather(input, count, &at);
     if (gathered == count) {
-        return end_request(input, count, at);
+        input->request->count = count;
+        input->request->used = at;
+        return RESP_REQUEST;
     }
     scan->state = STATE_LINE;
     scan->at = (uint32_t)at;
