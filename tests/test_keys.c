@@ -197,17 +197,33 @@ static void a_name_without_record_is_no_change(void)
     called_close(&called);
 }
 
-/* The search for a name halves the table: it must be in order. */
+/* The search for a name halves the table by the first eight bytes: it must be
+ * in order by these. */
 static void rows_are_in_order(void)
 {
+    enum { BEGINNING = 8 };
     for (size_t i = 0; command_at(i) != NULL; i++) {
         const struct command *command = command_at(i);
-        CHECK(i == 0 || strcmp(command_at(i - 1)->name, command->name) < 0);
+        CHECK(i == 0 ||
+              strncmp(command_at(i - 1)->name, command->name, BEGINNING) < 0);
         CHECK(command_find(command->name, strlen(command->name)) == command);
         CHECK(command->arity != 0);
         CHECK((command->first > 0) == (command->step > 0));
     }
-    CHECK(command_find("zzz", 3) == NULL);
+}
+
+static void names_are_found_in_any_case(void)
+{
+    static const char *const none[] = {"", "a", "ge", "gets", "zzz", "g%t",
+        "incrbyfloa", "incrbyfloats", "incrbyf\x0c\x0f\x01\x14",
+        "a name that is longer than any"};
+    CHECK(command_find("gEt", 3) == command_find("GET", 3));
+    CHECK(command_find("INCRBYFLOAT", 11) == command_find("incrbyfloat", 11));
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        CHECK(command_find(none[i], strlen(none[i])) == NULL);
+    }
+    CHECK(command_find("get", sizeof "get") == NULL);
+    CHECK(command_find("g\x05t", 3) == NULL);
 }
 
 const struct test_case test_keys[] = {
@@ -221,5 +237,6 @@ const struct test_case test_keys[] = {
     TEST_CASE(a_unit_has_a_limit),
     TEST_CASE(a_name_without_record_is_no_change),
     TEST_CASE(rows_are_in_order),
+    TEST_CASE(names_are_found_in_any_case),
     TEST_END,
 };

@@ -10,8 +10,6 @@
 #include "command/strings.h"
 #include "command/transaction.h"
 
-#include <string.h>
-
 enum {
     READ = 0,
     WRITE = COMMAND_WRITE,
@@ -20,6 +18,8 @@ enum {
     LONE = COMMAND_LONE,
     AT_ONCE = COMMAND_AT_ONCE
 };
+
+enum { LOWER = 0x20 /* of a letter, the bit that an upper one has not */ };
 
 /* name, arity, flags, first and last key, step, function, group, since,
  * summary */
@@ -230,25 +230,40 @@ static const struct command rows[] = {
         "transaction."},
 };
 
+/* The beginning of a name, in lower case; such numbers are in the order of the
+ * names.  Of what is no letter nothing becomes one. */
+static uint64_t beginning(const uint8_t *name, size_t size)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < size && i < sizeof sum; i++) {
+        sum |= (uint64_t)(name[i] | LOWER) << (8 * (sizeof sum - 1 - i));
+    }
+    return sum;
+}
+
+/* No two rows have the same one. */
+static inline uint64_t row_beginning(const struct command *row)
+{
+    return __builtin_bswap64(bytes_u64(row->name));
+}
+
 const struct command *command_find(const void *name, size_t size)
 {
-    char lower[COMMAND_NAME_MAX] = "";
-    size_t low = 0;
-    size_t high = ARRAY_SIZE(rows);
-    if (size >= sizeof lower) {
+    const uint8_t *letters = name;
+    const struct command *row = rows;
+    uint64_t wanted = beginning(letters, size);
+    for (size_t left = ARRAY_SIZE(rows); left > 1; left -= left / 2) {
+        row += row_beginning(row + left / 2) <= wanted ? left / 2 : 0;
+    }
+    if (row_beginning(row) != wanted || size >= COMMAND_NAME_MAX) {
         return NULL;
     }
-    bytes_lower(lower, name, size);
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = memcmp(lower, rows[middle].name, sizeof lower);
-        if (order == 0) {
-            return &rows[middle];
+    for (size_t i = sizeof wanted; i < size; i++) {
+        if ((letters[i] | LOWER) != row->name[i]) {
+            return NULL;
         }
-        low = order > 0 ? middle + 1 : low;
-        high = order < 0 ? middle : high;
     }
-    return NULL;
+    return row->name[size] == '\0' ? row : NULL;
 }
 
 static const struct {
