@@ -1,9 +1,8 @@
 #include "arena.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
-enum { BLOCK_SIZE = 32 * 1024, UNIT = 16, KEPT_MAX = 64 * 1024 };
+enum { BLOCK_SIZE = 32 * 1024, KEPT_MAX = 64 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
@@ -13,7 +12,15 @@ struct arena_block {
     uint8_t bytes[];
 };
 
-_Static_assert(sizeof(struct arena_block) % UNIT == 0, "bytes are aligned");
+_Static_assert(
+    sizeof(struct arena_block) % ARENA_UNIT == 0, "bytes are aligned");
+
+/* The first block is empty. */
+static void begin_block(struct arena *arena)
+{
+    arena->next = arena->blocks->bytes;
+    arena->left = arena->blocks->size;
+}
 
 static struct arena_block *make_block(struct arena *arena, size_t size)
 {
@@ -23,25 +30,15 @@ static struct arena_block *make_block(struct arena *arena, size_t size)
         block->size = size;
         block->adopted = NULL;
         arena->blocks = block;
-        arena->used = 0;
+        begin_block(arena);
         arena->held += size;
     }
     return block;
 }
 
-void *arena_take(struct arena *arena, size_t size)
+bool arena_more(struct arena *arena, size_t size)
 {
-    struct arena_block *block = arena->blocks;
-    size = (size + UNIT - 1) / UNIT * UNIT;
-    if (block == NULL || block->size - arena->used < size) {
-        block = make_block(arena, size > BLOCK_SIZE ? size : BLOCK_SIZE);
-        if (block == NULL) {
-            return NULL;
-        }
-    }
-    void *memory = block->bytes + arena->used;
-    arena->used += size;
-    return memory;
+    return make_block(arena, size > BLOCK_SIZE ? size : BLOCK_SIZE) != NULL;
 }
 
 /* Behind the block that is filled, so that this goes on being filled. */
@@ -77,7 +74,6 @@ static void free_from(struct arena_block *block)
 void arena_reset(struct arena *arena)
 {
     struct arena_block *kept = arena->blocks;
-    arena->used = 0;
     if (kept == NULL) {
         return;
     }
@@ -88,6 +84,7 @@ void arena_reset(struct arena *arena)
     free_from(kept->next);
     kept->next = NULL;
     arena->held = kept->size;
+    begin_block(arena);
 }
 
 void arena_free(struct arena *arena)
