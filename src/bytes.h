@@ -45,6 +45,31 @@ static inline uint64_t u64_round_up(uint64_t number, uint64_t unit)
     return (number + unit - 1) & ~(unit - 1);
 }
 
+/* Copies size bytes, 1 to BYTES_PADDED, and zeros behind them: in two pieces
+ * that overlap, without a loop. */
+enum { BYTES_PADDED = 32 };
+static inline void bytes_pad(
+    uint8_t to[BYTES_PADDED], const uint8_t *from, size_t size)
+{
+    enum { HALF = BYTES_PADDED / 2 };
+    uint64_t word;
+    memset(to, 0, BYTES_PADDED);
+    if (size >= HALF) {
+        uint8_t end[HALF];
+        memcpy(end, from + size - HALF, HALF);
+        memcpy(to, from, HALF);
+        memcpy(to + size - HALF, end, HALF);
+    } else if (size >= sizeof word) {
+        memcpy(&word, from + size - sizeof word, sizeof word);
+        memcpy(to, from, sizeof word);
+        memcpy(to + size - sizeof word, &word, sizeof word);
+    } else {
+        for (size_t i = 0; i < size; i++) {
+            to[i] = from[i];
+        }
+    }
+}
+
 /* The bits of number in the opposite order. */
 static inline uint64_t u64_reverse(uint64_t number)
 {

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "support.h"
 
@@ -152,12 +153,30 @@ static void decimal_format_agrees_with_printf(void)
     }
 }
 
+static void padding_fills_what_is_left(void)
+{
+    for (size_t size = 1; size <= BYTES_PADDED; size++) {
+        uint8_t expected[BYTES_PADDED] = {0};
+        uint8_t padded[BYTES_PADDED];
+        uint8_t *from = malloc(size); /* no byte beyond it is looked at */
+        REQUIRE(from != NULL);
+        for (size_t i = 0; i < size; i++) {
+            from[i] = expected[i] = (uint8_t)(i + 1);
+        }
+        memset(padded, 0xff, sizeof padded);
+        bytes_pad(padded, from, size);
+        CHECK_BYTES(padded, expected, sizeof padded);
+        free(from);
+    }
+}
+
 const struct test_case test_bytes[] = {
     TEST_CASE(u64_is_little_endian_at_any_address),
     TEST_CASE(min_max_and_round_up),
     TEST_CASE(reverse_moves_each_bit),
     TEST_CASE(all_zero_sees_every_byte),
     TEST_CASE(unpadded_ends_where_only_zeros_follow),
+    TEST_CASE(padding_fills_what_is_left),
     TEST_CASE(decimal_parse_takes_what_it_should),
     TEST_CASE(decimal_parse_refuses_what_it_should),
     TEST_CASE(decimal_parse_stops_at_the_length),

@@ -208,6 +208,7 @@ static void rows_are_in_order(void)
               strncmp(command_at(i - 1)->name, command->name, BEGINNING) < 0);
         CHECK(command_find(command->name, strlen(command->name)) == command);
         CHECK(command->arity != 0);
+        CHECK(command->first == 0 || command->first == 1);
         CHECK((command->first > 0) == (command->step > 0));
     }
 }

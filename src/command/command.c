@@ -9,14 +9,18 @@
 
 /* ---- Before it is executed ----------------------------------------------- */
 
+static inline bool is_key(const struct resp_arg *arg)
+{
+    return arg->size > 0 && arg->size <= KV_KEY_SIZE &&
+           arg->bytes[arg->size - 1] != 0;
+}
+
 bool command_key(const struct resp_arg *arg, uint8_t key[KV_KEY_SIZE])
 {
-    if (arg->size == 0 || arg->size > KV_KEY_SIZE ||
-        arg->bytes[arg->size - 1] == 0) {
+    if (!is_key(arg)) {
         return false;
     }
-    memcpy(key, arg->bytes, arg->size);
-    memset(key + arg->size, 0, KV_KEY_SIZE - arg->size);
+    bytes_pad(key, arg->bytes, arg->size);
     return true;
 }
 
@@ -53,25 +57,19 @@ static void unknown(const struct call *call, char why[COMMAND_WHY_MAX])
         (const char *)call->args[0].bytes, args);
 }
 
-/* True if argument number i is a key by the row. */
-static bool is_key(const struct command *command, uint32_t i, uint32_t count)
-{
-    uint32_t last = command->last < 0 ? (uint32_t)((int)count + command->last)
-                                      : (uint32_t)command->last;
-    return command->first > 0 && i >= (uint32_t)command->first && i <= last &&
-           (i - (uint32_t)command->first) % (uint32_t)command->step == 0;
-}
-
-/* Sizes are looked at here, so that no command has to. */
+/* Fills the first key.  Sizes are looked at here, so that no command has to. */
 static bool check_sizes(struct call *call, char why[COMMAND_WHY_MAX])
 {
     const struct command *command = call->command;
+    uint32_t key = (uint32_t)command->first; /* the next one */
+    uint32_t last = command->last < 0
+                        ? (uint32_t)((int)call->count + command->last)
+                        : (uint32_t)command->last;
     for (uint32_t i = 1; i < call->count; i++) {
         const struct resp_arg *arg = &call->args[i];
-        if (is_key(command, i, call->count)) {
-            uint8_t other[KV_KEY_SIZE] = {0};
-            bool first = (int)i == command->first;
-            if (!command_key(arg, first ? call->key : other)) {
+        if (i == key && i <= last) {
+            key += (uint32_t)command->step;
+            if (i == 1 ? !command_key(arg, call->key) : !is_key(arg)) {
                 command_key_why(arg, why);
                 return false;
             }
@@ -88,9 +86,12 @@ static bool check_sizes(struct call *call, char why[COMMAND_WHY_MAX])
 
 bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX])
 {
+    const struct resp_arg *name = &call->args[0];
     assert(call->count >= 1);
-    call->command = command_find(call->args[0].bytes, call->args[0].size);
-    memset(call->key, 0, sizeof call->key);
+    if (call->command == NULL ||
+        !command_is(call->command, name->bytes, name->size)) {
+        call->command = command_find(name->bytes, name->size);
+    }
     if (call->command == NULL) {
         unknown(call, why);
         return false;

@@ -34,6 +34,8 @@ struct command {
 
 /* The row of a name in upper or lower case; NULL: unknown. */
 const struct command *command_find(const void *name, size_t size);
+/* True if that is the row's name. */
+bool command_is(const struct command *command, const void *name, size_t size);
 /* Row number i in the order of names, NULL behind the last. */
 const struct command *command_at(size_t i);
 
@@ -46,9 +48,10 @@ const struct subcommand *command_words(const struct command *command);
 bool command_key(const struct resp_arg *arg, uint8_t key[KV_KEY_SIZE]);
 void command_key_why(const struct resp_arg *arg, char why[COMMAND_WHY_MAX]);
 
-/* Makes ready a call whose args are set: finds its row, checks arity, second
- * word and the sizes of its arguments, fills the first key.  False with the
- * text of the error reply in why. */
+/* Makes ready a call whose args are set, the rest zero, but that its command
+ * may be a guess: finds its row, checks arity, second word and the sizes of its
+ * arguments, fills the first key.  False with the text of the error reply in
+ * why. */
 bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX]);
 
 /* Left free in a buffer of replies: every operation of a batch can have an

@@ -18,10 +18,11 @@ struct session {
     int64_t since_ms; /* when it began, milliseconds since 1970 */
     uint8_t version;  /* of RESP */
     bool leaving;     /* nothing more is read: its replies are its last */
-    const char *last; /* name of the last command; NULL: none yet */
-    char *name;       /* NULL: none */
-    char *library;    /* of its client, as that says; NULL: it does not */
-    char *release;    /* of that library */
+    const struct command *command; /* the last one; NULL: none yet */
+    const char *last;              /* its name, the second word included */
+    char *name;                    /* NULL: none */
+    char *library; /* of its client, as that says; NULL: it does not */
+    char *release; /* of that library */
     char peer[SESSION_PEER_MAX];
 };
 

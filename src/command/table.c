@@ -247,23 +247,37 @@ static inline uint64_t row_beginning(const struct command *row)
     return __builtin_bswap64(bytes_u64(row->name));
 }
 
+/* Compares from letter number i on. */
+static inline bool goes_on(
+    const struct command *row, size_t i, const uint8_t *letters, size_t size)
+{
+    if (size >= COMMAND_NAME_MAX || row->name[size] != '\0') {
+        return false;
+    }
+    for (; i < size; i++) {
+        if ((letters[i] | LOWER) != row->name[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool command_is(const struct command *command, const void *name, size_t size)
+{
+    return size > 0 && goes_on(command, 0, name, size);
+}
+
 const struct command *command_find(const void *name, size_t size)
 {
-    const uint8_t *letters = name;
     const struct command *row = rows;
-    uint64_t wanted = beginning(letters, size);
+    uint64_t wanted = beginning(name, size);
     for (size_t left = ARRAY_SIZE(rows); left > 1; left -= left / 2) {
         row += row_beginning(row + left / 2) <= wanted ? left / 2 : 0;
     }
-    if (row_beginning(row) != wanted || size >= COMMAND_NAME_MAX) {
-        return NULL;
-    }
-    for (size_t i = sizeof wanted; i < size; i++) {
-        if ((letters[i] | LOWER) != row->name[i]) {
-            return NULL;
-        }
-    }
-    return row->name[size] == '\0' ? row : NULL;
+    return row_beginning(row) == wanted &&
+                   goes_on(row, sizeof wanted, name, size)
+               ? row
+               : NULL;
 }
 
 static const struct {

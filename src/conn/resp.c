@@ -7,25 +7,39 @@
 
 #include <assert.h>
 
-/* An operation that is answered already; the reply begins at before.  Of its
- * call name and key are kept, for who prints them; it may have none. */
-static void add_answered(struct batch *batch, const struct call *call,
+enum { NOT_SIMPLE = COMMAND_SESSION | COMMAND_LONE | COMMAND_AT_ONCE };
+
+/* A call that lives as long as the batch's operations.  NULL, and the
+ * connection breaks, without memory. */
+static struct call *make_call(
+    struct conn *conn, const struct resp_request *request, struct batch *batch)
+{
+    size_t size = request->count * sizeof *request->args;
+    struct call *call = arena_take(&batch->memory, sizeof *call + size);
+    if (call == NULL) {
+        conn->broken = true;
+        return NULL;
+    }
+    *call = (struct call){.command = conn->session->command,
+        .args = (struct resp_arg *)(void *)(call + 1),
+        .count = request->count,
+        .version = conn->session->version};
+    memcpy(call->args, request->args, size);
+    return call;
+}
+
+/* An operation that is answered already; the reply begins at before.  It may
+ * have no call. */
+static void add_answered(struct batch *batch, struct call *call,
     uint32_t before, struct conn_intake *intake)
 {
     struct op *op = &batch->ops[batch->count++];
-    struct call *kept = NULL;
-    if (call != NULL && call->command != NULL) {
-        kept = arena_take(&batch->memory, sizeof *kept);
-    }
-    if (kept != NULL) {
-        *kept = (struct call){.command = call->command};
-        memcpy(kept->key, call->key, sizeof kept->key);
-    }
-    *op = (struct op){.call = kept,
-        .verb = VERB_CALL,
-        .state = OP_REFUSED,
-        .reply_at = before,
-        .reply_size = batch->replies.size - before};
+    *op =
+        (struct op){.call = call != NULL && call->command != NULL ? call : NULL,
+            .verb = VERB_CALL,
+            .state = OP_REFUSED,
+            .reply_at = before,
+            .reply_size = batch->replies.size - before};
     intake->finished = true;
 }
 
@@ -36,8 +50,8 @@ static struct resp_reply reply_in(const struct conn *conn, struct batch *batch)
 }
 
 /* call: NULL if it is none. */
-static void answer_error(struct conn *conn, const struct call *call,
-    const char *why, struct batch *batch, struct conn_intake *intake)
+static void answer_error(struct conn *conn, struct call *call, const char *why,
+    struct batch *batch, struct conn_intake *intake)
 {
     struct resp_reply reply = reply_in(conn, batch);
     uint32_t before = batch->replies.size;
@@ -64,23 +78,6 @@ static void answer(struct conn *conn, struct call *call, bool queued,
     }
     conn->broken = conn->broken || call->reply.failed;
     add_answered(batch, call, before, intake);
-}
-
-/* A copy of the call that lives as long as the batch's operations.  NULL, and
- * the connection breaks, without memory. */
-static struct call *keep_call(
-    struct conn *conn, const struct call *call, struct batch *batch)
-{
-    size_t size = call->count * sizeof *call->args;
-    struct call *kept = arena_take(&batch->memory, sizeof *kept + size);
-    if (kept == NULL) {
-        conn->broken = true;
-        return NULL;
-    }
-    *kept = *call;
-    kept->args = (struct resp_arg *)(void *)(kept + 1);
-    memcpy(kept->args, call->args, size);
-    return kept;
 }
 
 /* Gives the transaction to the call of an EXEC; the connection begins anew. */
@@ -117,18 +114,9 @@ enum op_state resp_state(const struct call *call)
                : OP_READ;
 }
 
-static void add_call(struct conn *conn, const struct call *prepared,
-    struct batch *batch, struct conn_intake *intake)
+static void add_call(
+    struct call *call, struct batch *batch, struct conn_intake *intake)
 {
-    struct call *call = keep_call(conn, prepared, batch);
-    if (call == NULL) {
-        return;
-    }
-    if (call->command->run == transaction_exec &&
-        !take_transaction(conn->session, call, batch)) {
-        conn->broken = true;
-        return;
-    }
     struct op *op = &batch->ops[batch->count++];
     *op = (struct op){
         .call = call, .verb = VERB_CALL, .state = (uint8_t)resp_state(call)};
@@ -155,7 +143,38 @@ static const char *refuse_exec(struct session *session)
     return NULL;
 }
 
-/* False if it has to wait for what stands before it. */
+/* Takes what is not simply executed.  False if it has to wait for what stands
+ * before it. */
+static bool take_other(struct conn *conn, struct call *call,
+    struct batch *batch, struct conn_intake *intake)
+{
+    struct session *session = conn->session;
+    unsigned flags = call->command->flags;
+    bool exec = call->command->run == transaction_exec;
+    const char *refusal = exec ? refuse_exec(session) : NULL;
+    bool queued = session->transaction.open && (flags & COMMAND_AT_ONCE) == 0;
+    if (refusal != NULL) {
+        answer_error(conn, call, refusal, batch, intake);
+    } else if (exec) {
+        conn->broken = !take_transaction(session, call, batch);
+        if (!conn->broken) {
+            add_call(call, batch, intake);
+        }
+    } else if (queued || (flags & COMMAND_LONE) == 0) {
+        answer(conn, call, queued, batch, intake);
+    } else {
+        if (intake->finished) {
+            return false;
+        }
+        call->session = session;
+        call->transaction = &session->transaction;
+        batch->ops[batch->count] = (struct op){.call = call, .verb = VERB_CALL};
+        intake->lone = true;
+    }
+    return true;
+}
+
+/* As take_other. */
 static bool take_call(struct conn *conn, struct call *call, struct batch *batch,
     struct conn_intake *intake)
 {
@@ -168,30 +187,12 @@ static bool take_call(struct conn *conn, struct call *call, struct batch *batch,
         answer_error(conn, call, why, batch, intake);
         return true;
     }
-    unsigned flags = call->command->flags;
+    session->command = call->command;
     session->last = call->command->name;
-    const char *refusal =
-        call->command->run == transaction_exec ? refuse_exec(session) : NULL;
-    bool queued = session->transaction.open && (flags & COMMAND_AT_ONCE) == 0;
-    if (refusal != NULL) {
-        answer_error(conn, call, refusal, batch, intake);
-    } else if (queued || (flags & COMMAND_SESSION) != 0) {
-        answer(conn, call, queued, batch, intake);
-    } else if ((flags & COMMAND_LONE) != 0) {
-        if (intake->finished) {
-            return false;
-        }
-        struct call *kept = keep_call(conn, call, batch);
-        if (kept != NULL) {
-            kept->session = session;
-            kept->transaction = &session->transaction;
-            batch->ops[batch->count] =
-                (struct op){.call = kept, .verb = VERB_CALL};
-            intake->lone = true;
-        }
-    } else {
-        add_call(conn, call, batch, intake);
+    if (session->transaction.open || (call->command->flags & NOT_SIMPLE) != 0) {
+        return take_other(conn, call, batch, intake);
     }
+    add_call(call, batch, intake);
     return true;
 }
 
@@ -222,17 +223,14 @@ static bool take_request(struct conn *conn, uint8_t *bytes, size_t size,
     struct batch *batch, struct conn_intake *intake)
 {
     struct session *session = conn->session;
-    struct resp_request request = {.args = batch->args};
+    struct resp_request request; /* resp_parse sets what is not set here */
     size_t left = size - intake->used;
     uint8_t *at = parse_at(conn, bytes + intake->used, &left, batch);
     if (at == NULL) {
         return false;
     }
-    enum resp_result result = resp_parse(&session->scan, at, left, &request);
-    struct call call = {.args = request.args,
-        .count = request.count,
-        .version = session->version};
-    switch (result) {
+    request.args = batch->args;
+    switch (resp_parse(&session->scan, at, left, &request)) {
     case RESP_MORE:
         intake->used += request.used;
         return false;
@@ -244,9 +242,15 @@ static bool take_request(struct conn *conn, uint8_t *bytes, size_t size,
         answer_error(conn, NULL, request.error, batch, intake);
         break;
     default:
-        if (request.count > 0 && !take_call(conn, &call, batch, intake)) {
-            conn->pending = true;
-            return false;
+        if (request.count > 0) {
+            struct call *call = make_call(conn, &request, batch);
+            if (call == NULL) {
+                return false;
+            }
+            if (!take_call(conn, call, batch, intake)) {
+                conn->pending = true;
+                return false;
+            }
         }
         break;
     }
