@@ -138,28 +138,44 @@ bool call_fits(struct call *call, uint64_t records, uint64_t changes)
     return true;
 }
 
+/* A record to be filled, in place of whatever there was; NULL: it does not fit,
+ * as call_fits.  Each collection has inner records, and most stores have none:
+ * then all that can be wrong is that there is no room. */
+static struct record *edit_string(struct call *call, struct name name)
+{
+    struct view *view = call->view;
+    struct record *record =
+        view_inner(view) == 0 ? view_edit(view, name, NULL) : NULL;
+    if (record != NULL) {
+        return record;
+    }
+    const struct record *old = view_find_any(view, name);
+    if (!call_fits(call, old == NULL ? 1 : 0, 1 + REMAINS_CHANGES)) {
+        return NULL;
+    }
+    if (old != NULL && old->kind != KIND_STRING && !remains_leave(view, old)) {
+        return NULL;
+    }
+    record = view_edit(view, name, NULL);
+    assert(record != NULL);
+    return record;
+}
+
 bool call_put(
     struct call *call, const struct key *key, const struct string *string)
 {
-    struct view *view = call->view;
-    struct name name = key_name(key);
-    const struct record *old = view_find_any(view, name);
+    struct record *record = edit_string(call, key_name(key));
+    if (record == NULL) {
+        return false;
+    }
     assert(string->size <= KV_VALUE_MAX);
-    if (!call_fits(call, old == NULL ? 1 : 0, 1 + REMAINS_CHANGES)) {
-        return false;
-    }
-    if (old != NULL && old->kind != KIND_STRING && !remains_leave(view, old)) {
-        return false;
-    }
-    struct record *record = view_edit(view, name, NULL);
-    assert(record != NULL);
     record->kind = KIND_STRING;
     record->expire_ms = string->expire_ms;
     record->value_len = (uint16_t)string->size;
     /* The bytes may be those of the record itself. */
     memmove(record->value, string->bytes, string->size);
     memset(record->value + string->size, 0, KV_VALUE_MAX - string->size);
-    view_log_record(view, record);
+    view_log_record(call->view, record);
     return true;
 }
 

@@ -62,6 +62,12 @@ static inline struct name key_name(const struct key *key)
 
 /* ---- Arguments ----------------------------------------------------------- */
 
+/* The first key, of a command whose row has one. */
+static inline struct name call_name(const struct call *call)
+{
+    return (struct name){call->hash, call->key};
+}
+
 /* Argument number i as a key.  False if it is none: the reply says why. */
 bool call_key(struct call *call, uint32_t i, struct key *key);
 /* Argument number i as a number of 64 bits, or as one from least to most. */

@@ -50,9 +50,10 @@ bool strings_size(struct call *call, uint64_t size)
 
 void strings_get(struct call *call)
 {
-    struct key key;
-    const struct record *record;
-    if (strings_find(call, &key, &record)) {
+    const struct record *record = view_find(call->view, call_name(call));
+    if (record != NULL && record->kind != KIND_STRING) {
+        call_wrong_type(call);
+    } else {
         strings_reply(call, record);
     }
 }

@@ -102,7 +102,8 @@ static bool is_wanted(const struct call *call, const struct options *options,
            (record != NULL && record_holds(record, equal->bytes, equal->size));
 }
 
-/* With GET the old value is the reply, whether a new one is set or not. */
+/* SET with conditions, or what depends on the value that there is.  With GET
+ * the old value is the reply, whether a new one is set or not. */
 static void set(struct call *call, const struct options *options,
     const struct key *key, struct string *string)
 {
@@ -140,11 +141,16 @@ void strings_set(struct call *call)
     struct options options;
     struct string string = {
         .bytes = call->args[2].bytes, .size = call->args[2].size};
-    if (read_options(call, 3, OF_SET, &options) &&
-        (options.time_at == 0 || expiry_read(call, options.time_at,
-                                     options.form, &string.expire_ms)) &&
-        call_key(call, 1, &key)) {
+    if (!read_options(call, 3, OF_SET, &options) ||
+        (options.time_at != 0 && !expiry_read(call, options.time_at,
+                                     options.form, &string.expire_ms)) ||
+        !call_key(call, 1, &key)) {
+        return;
+    }
+    if ((options.given & ~TIMES) != 0) {
         set(call, &options, &key, &string);
+    } else if (strings_put(call, &key, &string)) {
+        resp_simple(&call->reply, "OK");
     }
 }
 
