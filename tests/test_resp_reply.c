@@ -32,7 +32,7 @@ static void both_versions_have_these(void)
     for (uint8_t version = 2; version <= 3; version++) {
         struct replies replies;
         struct resp_reply *reply = begin(&replies, version);
-        resp_simple(reply, "OK");
+        resp_ok(reply);
         resp_simple(reply, "");
         resp_number(reply, 0);
         resp_number(reply, 9);

@@ -104,7 +104,8 @@ bool command_prepare(struct call *call, char why[COMMAND_WHY_MAX])
             call->command->name);
         return false;
     }
-    const struct subcommand *words = command_words(call->command);
+    const struct subcommand *words =
+        call->command->first == 0 ? command_words(call->command) : NULL;
     if (words != NULL && call->count > 1 &&
         subcommand_find(call, words, why) == NULL) {
         return false;

@@ -54,7 +54,7 @@ void keys_flushall(struct call *call)
     }
     if (view_flush(call->view)) {
         view_log_flush(call->view);
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 

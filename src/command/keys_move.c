@@ -78,7 +78,7 @@ void keys_rename(struct call *call)
     struct keys keys;
     const struct record *record = find_source(call, &keys);
     if (record != NULL && (are_same(&keys) || move(call, &keys, record))) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 

@@ -311,6 +311,6 @@ void lists_lset(struct call *call)
     if (call_fits(call, 0, 2)) {
         list_put(call, &list, index, call->args[3].bytes, call->args[3].size);
         list_store(call, &list);
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }

@@ -259,7 +259,7 @@ void lists_ltrim(struct call *call)
             return;
         }
     }
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 /* ---- LPOS ---------------------------------------------------------------- */

@@ -56,7 +56,7 @@ void session_auth(struct call *call)
             "ERR AUTH <password> called without any password configured for "
             "the default user. Are you sure your configuration is correct?");
     } else if (check_user(call, 1)) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 
@@ -194,14 +194,14 @@ void session_echo(struct call *call)
 void session_select(struct call *call)
 {
     if (call_database(call, 1)) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 
 void session_quit(struct call *call)
 {
     call->session->leaving = true;
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 void session_reset(struct call *call)

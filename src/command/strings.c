@@ -178,7 +178,7 @@ void strings_mset(struct call *call)
     struct need need;
     if (in_pairs(call) && count_need(call, &need) &&
         call_fits(call, need.records, need.changes) && set_all(call)) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 

@@ -131,7 +131,7 @@ static void set(struct call *call, const struct options *options,
     if (get) {
         strings_reply(call, record != NULL ? &old : NULL);
     } else {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 
@@ -150,7 +150,7 @@ void strings_set(struct call *call)
     if ((options.given & ~TIMES) != 0) {
         set(call, &options, &key, &string);
     } else if (strings_put(call, &key, &string)) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 
@@ -161,7 +161,7 @@ static void set_with_time(struct call *call, unsigned form)
         .bytes = call->args[3].bytes, .size = call->args[3].size};
     if (expiry_read(call, 2, form, &string.expire_ms) &&
         call_key(call, 1, &key) && call_put(call, &key, &string)) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 

@@ -92,7 +92,7 @@ void transaction_multi(struct call *call)
         return;
     }
     call->transaction->open = true;
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 void transaction_discard(struct call *call)
@@ -102,7 +102,7 @@ void transaction_discard(struct call *call)
         return;
     }
     transaction_clear(call->transaction);
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 /* ---- Watching ------------------------------------------------------------ */
@@ -153,7 +153,7 @@ void transaction_watch(struct call *call)
             return;
         }
     }
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 /* Within EXEC, which forgets all that is watched, there is nothing to do. */
@@ -162,7 +162,7 @@ void transaction_unwatch(struct call *call)
     if (call->transaction != NULL) {
         buffer_free(&call->transaction->watched);
     }
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 /* ---- Executing ----------------------------------------------------------- */

@@ -20,10 +20,9 @@ static struct call *make_call(
         conn->broken = true;
         return NULL;
     }
-    *call = (struct call){.command = conn->session->command,
-        .args = (struct resp_arg *)(void *)(call + 1),
-        .count = request->count,
-        .version = conn->session->version};
+    call_init(call, conn->session->command, conn->session->version);
+    call->args = (struct resp_arg *)(void *)(call + 1);
+    call->count = request->count;
     memcpy(call->args, request->args, size);
     return call;
 }

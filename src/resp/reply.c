@@ -51,7 +51,7 @@ static inline uint8_t *put_bytes(uint8_t *end, const void *bytes, size_t size)
     return end + size;
 }
 
-static void put_text(struct resp_reply *reply, const char *text)
+static inline void put_text(struct resp_reply *reply, const char *text)
 {
     size_t size = strlen(text);
     uint8_t *end = reserve(reply, size);
@@ -66,6 +66,11 @@ static void head(struct resp_reply *reply, char type, int64_t number)
     if (end != NULL) {
         written(reply, put_head(end, type, number));
     }
+}
+
+void resp_ok(struct resp_reply *reply)
+{
+    put_text(reply, "+OK\r\n");
 }
 
 void resp_simple(struct resp_reply *reply, const char *text)

@@ -23,7 +23,9 @@ struct resp_reply {
     bool failed;     /* the buffer's bound was met, or memory is out */
 };
 
-/* +OK: text has neither CR nor LF. */
+/* +OK */
+void resp_ok(struct resp_reply *reply);
+/* +PONG: text has neither CR nor LF. */
 void resp_simple(struct resp_reply *reply, const char *text);
 /* -ERR ...: the caller writes the code; CR and LF become blanks, and
  * those at its end go, as in Redis. */

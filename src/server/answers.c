@@ -34,7 +34,7 @@ static void debug_sleep(struct call *call)
     while (nanosleep(&left, &left) != 0) {
         assert(errno == EINTR);
     }
-    resp_simple(&call->reply, "OK");
+    resp_ok(&call->reply);
 }
 
 static void debug_help(struct call *call);

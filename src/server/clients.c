@@ -291,7 +291,7 @@ static void getname(struct call *call)
 static void setname(struct call *call)
 {
     if (session_name(call, 2)) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     }
 }
 
@@ -301,7 +301,7 @@ static void setinfo(struct call *call)
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
         if (call_is(call, 2, options[i])) {
             if (session_library(call, 3, options[i])) {
-                resp_simple(&call->reply, "OK");
+                resp_ok(&call->reply);
             }
             return;
         }
@@ -314,7 +314,7 @@ static void setinfo(struct call *call)
 static void on_or_off(struct call *call)
 {
     if (call_is(call, 2, "on") || call_is(call, 2, "off")) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     } else {
         call_syntax(call);
     }
@@ -323,7 +323,7 @@ static void on_or_off(struct call *call)
 static void set_reply(struct call *call)
 {
     if (call_is(call, 2, "on")) {
-        resp_simple(&call->reply, "OK");
+        resp_ok(&call->reply);
     } else if (call_is(call, 2, "off") || call_is(call, 2, "skip")) {
         resp_error(&call->reply, "ERR CLIENT REPLY OFF and SKIP are not "
                                  "supported: every request is answered");

@@ -33,7 +33,7 @@ void saves_finish(struct worker *worker, struct conn *conn, int error)
         .buffer = &worker->gathered, .version = conn->session->version};
     char why[SERVER_WHY_MAX];
     if (error == 0) {
-        resp_simple(&reply, "OK");
+        resp_ok(&reply);
     } else {
         lone_why(error, why);
         refuse(&reply, why);
