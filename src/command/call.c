@@ -27,6 +27,40 @@ bool call_key(struct call *call, uint32_t i, struct key *key)
     return true;
 }
 
+void call_walk_begin(struct call_walk *walk, uint32_t step)
+{
+    walk->next = 1;
+    walk->step = step;
+    walk->used = 0;
+    walk->filled = 0;
+}
+
+static void ask_for_block(struct call *call, struct call_walk *walk)
+{
+    walk->used = 0;
+    walk->filled = 0;
+    for (; walk->next < call->count && walk->filled < CALL_BLOCK;
+         walk->next += walk->step) {
+        struct key *key = &walk->keys[walk->filled++];
+        bool is_key = call_key(call, walk->next, key);
+        assert(is_key); /* command_prepare has looked */
+        (void)is_key;
+        view_prefetch(call->view, key_name(key));
+    }
+    /* A single one, mostly the first, has been asked for with the batch. */
+    for (uint32_t i = 0; walk->filled > 1 && i < walk->filled; i++) {
+        view_prefetch_record(call->view, key_name(&walk->keys[i]));
+    }
+}
+
+const struct key *call_walk_next(struct call *call, struct call_walk *walk)
+{
+    if (walk->used == walk->filled) {
+        ask_for_block(call, walk);
+    }
+    return walk->used < walk->filled ? &walk->keys[walk->used++] : NULL;
+}
+
 bool call_integer(struct call *call, uint32_t i, int64_t *number)
 {
     bool overflow;

@@ -88,6 +88,22 @@ static inline struct name call_name(const struct call *call)
 
 /* Argument number i as a key.  False if it is none: the reply says why. */
 bool call_key(struct call *call, uint32_t i, struct key *key);
+
+/* The keys of a call whose row has several, every step arguments to the last,
+ * one after the other; their records are asked for in blocks, so that the waits
+ * for memory overlap. */
+enum { CALL_BLOCK = 16 };
+struct call_walk {
+    uint32_t next; /* argument to be asked for */
+    uint32_t step;
+    uint32_t used; /* of keys */
+    uint32_t filled;
+    struct key keys[CALL_BLOCK];
+};
+void call_walk_begin(struct call_walk *walk, uint32_t step);
+/* The next key, which stays until the next call; NULL: there is none. */
+const struct key *call_walk_next(struct call *call, struct call_walk *walk);
+
 /* Argument number i as a number of 64 bits, or as one from least to most. */
 bool call_integer(struct call *call, uint32_t i, int64_t *number);
 bool call_range(struct call *call, uint32_t i, int64_t least, int64_t most,

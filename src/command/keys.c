@@ -5,15 +5,14 @@
 void keys_del(struct call *call)
 {
     int64_t removed = 0;
-    for (uint32_t i = 1; i < call->count; i++) {
-        struct key key;
-        if (!call_key(call, i, &key)) {
-            return;
-        }
-        if (call_find(call, &key) == NULL) {
+    struct call_walk walk;
+    const struct key *key;
+    call_walk_begin(&walk, 1);
+    while ((key = call_walk_next(call, &walk)) != NULL) {
+        if (call_find(call, key) == NULL) {
             continue;
         }
-        if (!call_remove(call, &key)) {
+        if (!call_remove(call, key)) {
             return;
         }
         removed++;
@@ -24,12 +23,11 @@ void keys_del(struct call *call)
 void keys_exists(struct call *call)
 {
     int64_t found = 0;
-    for (uint32_t i = 1; i < call->count; i++) {
-        struct key key;
-        if (!call_key(call, i, &key)) {
-            return;
-        }
-        found += call_find(call, &key) != NULL ? 1 : 0;
+    struct call_walk walk;
+    const struct key *key;
+    call_walk_begin(&walk, 1);
+    while ((key = call_walk_next(call, &walk)) != NULL) {
+        found += call_find(call, key) != NULL ? 1 : 0;
     }
     resp_number(&call->reply, found);
 }

@@ -113,13 +113,12 @@ void strings_setnx(struct call *call)
 
 void strings_mget(struct call *call)
 {
+    struct call_walk walk;
+    const struct key *key;
+    call_walk_begin(&walk, 1);
     resp_array(&call->reply, call->count - 1);
-    for (uint32_t i = 1; i < call->count; i++) {
-        struct key key;
-        if (!call_key(call, i, &key)) {
-            return;
-        }
-        const struct record *record = call_find(call, &key);
+    while ((key = call_walk_next(call, &walk)) != NULL) {
+        const struct record *record = call_find(call, key);
         bool value = record != NULL && record->kind == KIND_STRING;
         strings_reply(call, value ? record : NULL);
     }
@@ -133,22 +132,22 @@ struct need {
     bool live; /* one of them is there */
 };
 
-static bool count_need(struct call *call, struct need *need)
+static struct need count_need(struct call *call)
 {
-    *need = (struct need){0};
-    for (uint32_t i = 1; i < call->count; i += 2) {
-        struct key key;
-        if (!call_key(call, i, &key)) {
-            return false;
-        }
-        const struct record *record = view_find_any(call->view, key_name(&key));
+    struct need need = {0};
+    struct call_walk walk;
+    const struct key *key;
+    call_walk_begin(&walk, 2);
+    while ((key = call_walk_next(call, &walk)) != NULL) {
+        const struct record *record = view_find_any(call->view, key_name(key));
         bool simple = record == NULL || record->kind == KIND_STRING;
-        need->records += record == NULL ? 1 : 0;
-        need->changes += simple ? 1 : 1 + REMAINS_CHANGES;
-        need->live = need->live || (record != NULL && !record_expired(record,
-                                                          call->view->now_ms));
+        bool live =
+            record != NULL && !record_expired(record, call->view->now_ms);
+        need.records += record == NULL ? 1 : 0;
+        need.changes += simple ? 1 : 1 + REMAINS_CHANGES;
+        need.live = need.live || live;
     }
-    return true;
+    return need;
 }
 
 static bool set_all(struct call *call)
@@ -175,19 +174,21 @@ static bool in_pairs(struct call *call)
 
 void strings_mset(struct call *call)
 {
-    struct need need;
-    if (in_pairs(call) && count_need(call, &need) &&
-        call_fits(call, need.records, need.changes) && set_all(call)) {
+    if (!in_pairs(call)) {
+        return;
+    }
+    struct need need = count_need(call);
+    if (call_fits(call, need.records, need.changes) && set_all(call)) {
         resp_ok(&call->reply);
     }
 }
 
 void strings_msetnx(struct call *call)
 {
-    struct need need;
-    if (!in_pairs(call) || !count_need(call, &need)) {
+    if (!in_pairs(call)) {
         return;
     }
+    struct need need = count_need(call);
     if (need.live) {
         resp_number(&call->reply, 0);
     } else if (call_fits(call, need.records, need.changes) && set_all(call)) {
