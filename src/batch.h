@@ -150,7 +150,7 @@ static inline void op_reply(struct op *op, kv_error_t status)
     kv_message_t *message = op->message;
     message->status = (uint8_t)status;
     message->value_len = 0;
-    memset(message->value, 0, KV_VALUE_MAX);
+    lines_zero(message->value, KV_VALUE_MAX);
 }
 
 /* SUCCESS with a number in decimal. */

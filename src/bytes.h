@@ -82,6 +82,22 @@ static inline uint64_t u64_reverse(uint64_t number)
     return __builtin_bswap64(number);
 }
 
+/* Copies, and zeroes, whole lines of 64 bytes, wherever they begin.  Of a copy
+ * of 256 bytes gcc makes one string instruction, which takes twice as long. */
+static inline void lines_copy(void *to, const void *from, size_t size)
+{
+    for (size_t i = 0; i < size; i += CACHE_LINE) {
+        memcpy((uint8_t *)to + i, (const uint8_t *)from + i, CACHE_LINE);
+    }
+}
+
+static inline void lines_zero(void *to, size_t size)
+{
+    for (size_t i = 0; i < size; i += CACHE_LINE) {
+        memset((uint8_t *)to + i, 0, CACHE_LINE);
+    }
+}
+
 /* True if size bytes, a multiple of eight, are all zero. */
 static inline bool bytes_all_zero(const uint8_t *bytes, size_t size)
 {

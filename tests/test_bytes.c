@@ -30,6 +30,24 @@ static void min_max_and_round_up(void)
     CHECK_U64(u64_round_up(5, 1), 5);
 }
 
+static void lines_touch_nothing_else(void)
+{
+    uint8_t from[256];
+    uint8_t to[1 + 256 + 1];
+    for (unsigned i = 0; i < sizeof from; i++) {
+        from[i] = (uint8_t)(i * 7 + 1);
+    }
+    memset(to, 'x', sizeof to);
+    lines_copy(to + 1, from, sizeof from);
+    CHECK_BYTES(to + 1, from, sizeof from);
+    lines_zero(to + 1 + 64, 128);
+    CHECK_BYTES(to + 1, from, 64);
+    CHECK(bytes_all_zero(to + 1 + 64, 128));
+    CHECK_BYTES(to + 1 + 192, from + 192, 64);
+    CHECK_U64(to[0], 'x');
+    CHECK_U64(to[257], 'x');
+}
+
 static void reverse_moves_each_bit(void)
 {
     struct test_random random;
@@ -173,6 +191,7 @@ static void padding_fills_what_is_left(void)
 const struct test_case test_bytes[] = {
     TEST_CASE(u64_is_little_endian_at_any_address),
     TEST_CASE(min_max_and_round_up),
+    TEST_CASE(lines_touch_nothing_else),
     TEST_CASE(reverse_moves_each_bit),
     TEST_CASE(all_zero_sees_every_byte),
     TEST_CASE(unpadded_ends_where_only_zeros_follow),

@@ -47,7 +47,7 @@ static void record_fill(struct record *record, const kv_message_t *message)
     record->kind = KIND_STRING;
     record->expire_ms = 0;
     record->value_len = message->value_len;
-    memcpy(record->value, message->value, KV_VALUE_MAX);
+    lines_copy(record->value, message->value, KV_VALUE_MAX);
 }
 
 static void copy_value(kv_message_t *message, const struct record *record)
@@ -56,7 +56,7 @@ static void copy_value(kv_message_t *message, const struct record *record)
     message->status = KV_SUCCESS;
     message->value_len = record->value_len;
     if (used == KV_VALUE_MAX) {
-        memcpy(message->value, record->value, KV_VALUE_MAX);
+        lines_copy(message->value, record->value, KV_VALUE_MAX);
         return;
     }
     memcpy(message->value, record->value, used);

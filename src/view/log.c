@@ -12,11 +12,12 @@ static void append(
 static void append_record(
     struct view *view, const struct record *record, unsigned linked)
 {
-    kv_message_t message = {
-        .status = record->kind, .value_len = record->value_len};
-    memcpy(message.key, record->key, KV_KEY_SIZE);
-    memcpy(message.value, record->value, KV_VALUE_MAX);
-    append(view, &message, (uint8_t)(VERB_RECORD | linked), record->expire_ms);
+    kv_message_t *message = wal_add(view->wal, (uint8_t)(VERB_RECORD | linked),
+        record->expire_ms, view->now_ms);
+    message->status = record->kind;
+    message->value_len = record->value_len;
+    memcpy(message->key, record->key, KV_KEY_SIZE);
+    lines_copy(message->value, record->value, KV_VALUE_MAX);
 }
 
 /* Of the kind only the name space counts. */

@@ -26,21 +26,31 @@ uint64_t wal_next_lsn(const struct wal *wal)
     return wal->next_lsn;
 }
 
-uint64_t wal_append(struct wal *wal, const kv_message_t *message, uint8_t type,
-    int64_t arg, int64_t time_ms)
+kv_message_t *wal_add(
+    struct wal *wal, uint8_t type, int64_t arg, int64_t time_ms)
 {
     assert(wal->fill + FRAME_SIZE <= WAL_BUFFER_SIZE);
     struct frame *frame = (void *)(wal->buffer + wal->fill);
     frame->lsn = wal->next_lsn++;
     frame->time_ms = time_ms;
     frame->arg = arg;
-    frame->message = *message;
     frame->message.type = type;
     wal->fill += FRAME_SIZE;
     if (type != VERB_MARK) {
         wal->appended_data = frame->lsn;
     }
-    return frame->lsn;
+    return &frame->message;
+}
+
+uint64_t wal_append(struct wal *wal, const kv_message_t *message, uint8_t type,
+    int64_t arg, int64_t time_ms)
+{
+    uint64_t lsn = wal->next_lsn;
+    kv_message_t *added = wal_add(wal, type, arg, time_ms);
+    memcpy(added, message, offsetof(kv_message_t, value));
+    lines_copy(added->value, message->value, KV_VALUE_MAX);
+    added->type = type;
+    return lsn;
 }
 
 /* LSN up to which all that matters is durable. */

@@ -124,6 +124,10 @@ uint64_t wal_next_lsn(const struct wal *wal);
  * continues a chain, which wal_close_chain ends with the frame before. */
 uint64_t wal_append(struct wal *wal, const kv_message_t *message, uint8_t type,
     int64_t arg, int64_t time_ms);
+/* The same; the message, of which only the type is set, is to be filled before
+ * the next call. */
+kv_message_t *wal_add(
+    struct wal *wal, uint8_t type, int64_t arg, int64_t time_ms);
 void wal_close_chain(struct wal *wal);
 /* Forgets the frames appended from LSN next_lsn on; none may be written. */
 void wal_take_back(struct wal *wal, uint64_t next_lsn);
