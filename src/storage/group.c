@@ -131,7 +131,7 @@ static uint32_t plan_op(struct view *view, struct batch *batch, uint32_t i)
         return plan_call(view, batch, op) ? 1 : 0;
     }
     uint32_t length = op->linked ? chain_length(batch, i) : 1;
-    if (op->state == OP_COMMIT) {
+    if (op->state == OP_COMMIT && view_pending(view)) {
         view_log_pending(view); /* this one is logged at once */
     }
     if (op->linked) {
@@ -221,7 +221,7 @@ uint32_t group_more_changes(const struct op *op)
 
 uint32_t group_frames(const struct view *view, struct position from, bool most)
 {
-    uint64_t wanted = view_inner(view) == 0 ? 0 : RESERVE_SLACK;
+    uint64_t wanted = table_inner(view->table) == 0 ? 0 : RESERVE_SLACK;
     for (; from.batch != NULL; from.batch = from.batch->next) {
         wanted += from.batch->commits + from.batch->more_changes;
     }

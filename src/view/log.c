@@ -124,8 +124,7 @@ void view_log_pending(struct view *view)
 {
     struct overlay *overlay = view->overlay;
     assert(!overlay->in_chain);
-    if (view->wal != NULL &&
-        (overlay->pending_count > 0 || overlay->pending_flush)) {
+    if (view->wal != NULL && view_pending(view)) {
         append_pending(view);
     }
     for (uint32_t i = 0; i < overlay->pending_count; i++) {

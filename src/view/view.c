@@ -21,8 +21,9 @@ static int64_t inner_one(uint64_t hash)
 /* ---- Changes by name ----------------------------------------------------- */
 
 /* The place in the index where the name's change is noted, or would be. */
-static uint16_t *index_place(struct view *view, struct name name)
+static inline uint16_t *index_place(struct view *view, struct name name)
 {
+    assert(view->overlay != NULL);
     uint32_t place = (uint32_t)name.hash % VIEW_INDEX_SIZE;
     for (;;) {
         uint16_t number = view->overlay->index[place];
@@ -38,14 +39,10 @@ static uint16_t *index_place(struct view *view, struct name name)
     }
 }
 
-static struct change *find_change(struct view *view, struct name name)
+/* The change that is noted there; NULL if none is. */
+static inline struct change *change_at(struct view *view, const uint16_t *place)
 {
-    assert(view->overlay != NULL);
-    if (view->overlay->count == 0) {
-        return NULL;
-    }
-    uint16_t number = *index_place(view, name);
-    return number != 0 ? &view->overlay->changes[number - 1] : NULL;
+    return *place != 0 ? &view->overlay->changes[*place - 1] : NULL;
 }
 
 /* A name that is changed again after another one: readers who see its end must
@@ -76,12 +73,12 @@ static void remember(struct view *view, struct change *change, bool made)
     }
 }
 
-static struct change *make_change(
-    struct view *view, struct name name, bool in_table)
+/* place: where the index is to have it. */
+static inline struct change *make_change(
+    struct view *view, struct name name, uint16_t *place, bool in_table)
 {
     struct overlay *overlay = view->overlay;
-    assert(overlay != NULL && overlay->count < VIEW_CHANGES_MAX);
-    uint16_t *place = index_place(view, name);
+    assert(overlay->count < VIEW_CHANGES_MAX);
     struct change *change = &overlay->changes[overlay->count++];
     *place = (uint16_t)overlay->count;
     change->place = (uint16_t)(place - overlay->index);
@@ -152,7 +149,7 @@ static const struct record *find_in_table(struct view *view, struct name name)
 static inline const struct record *find(struct view *view, struct name name)
 {
     if (view->overlay != NULL) {
-        struct change *change = find_change(view, name);
+        struct change *change = change_at(view, index_place(view, name));
         return change != NULL ? change->record : find_in_table(view, name);
     }
     if (view->still) {
@@ -174,40 +171,11 @@ const struct record *view_find(struct view *view, struct name name)
                                                                   : record;
 }
 
-void view_release(struct view *view)
-{
-    if (view->held != NULL) {
-        table_release(view->held);
-        view->held = NULL;
-    }
-}
-
-uint64_t view_records(const struct view *view)
-{
-    return view->overlay == NULL
-               ? view->records
-               : table_records(view->table) + (uint64_t)view->overlay->added;
-}
-
-uint64_t view_inner(const struct view *view)
-{
-    return view->overlay == NULL
-               ? view->inner
-               : table_inner(view->table) + (uint64_t)view->overlay->inner;
-}
-
 uint64_t view_space(const struct view *view)
 {
     uint64_t records = view_records(view);
     uint64_t capacity = table_capacity(view->table);
     return records < capacity ? capacity - records : 0;
-}
-
-uint32_t view_room(const struct view *view)
-{
-    const struct overlay *overlay = view->overlay;
-    assert(overlay != NULL && overlay->frames <= overlay->frames_max);
-    return overlay->frames_max - overlay->frames;
 }
 
 bool view_full(const struct view *view)
@@ -234,8 +202,8 @@ static inline void note_log(struct view *view, struct change *change)
 static inline struct record *edit(struct view *view, struct name name,
     const struct record *from, bool unknown)
 {
-    assert(view->overlay != NULL);
-    struct change *change = find_change(view, name);
+    uint16_t *place = index_place(view, name);
+    struct change *change = change_at(view, place);
     bool in_table =
         change == NULL && !unknown && find_in_table(view, name) != NULL;
     bool more = change == NULL ? !in_table : change->record == NULL;
@@ -243,7 +211,7 @@ static inline struct record *edit(struct view *view, struct name name,
         return NULL;
     }
     if (change == NULL) {
-        change = make_change(view, name, in_table);
+        change = make_change(view, name, place, in_table);
     } else {
         remember(view, change, false);
         note_order(view, change);
@@ -252,7 +220,7 @@ static inline struct record *edit(struct view *view, struct name name,
         give_record(view, change);
     }
     if (from != NULL && from != change->record) {
-        *change->record = *from;
+        lines_copy(change->record, from, sizeof *from);
     }
     change->record->stamp = ++view->overlay->stamp;
     note_log(view, change);
@@ -273,13 +241,13 @@ struct record *view_add(struct view *view, struct name name)
 
 bool view_remove(struct view *view, struct name name)
 {
-    assert(view->overlay != NULL);
-    struct change *change = find_change(view, name);
+    uint16_t *place = index_place(view, name);
+    struct change *change = change_at(view, place);
     if (!take_room(view, change)) {
         return false;
     }
     if (change == NULL) {
-        change = make_change(view, name, true);
+        change = make_change(view, name, place, true);
     } else {
         remember(view, change, false);
         note_order(view, change);
@@ -415,11 +383,18 @@ void view_chain_abort(struct view *view)
 
 /* ---- Groups -------------------------------------------------------------- */
 
+static void note_table(struct view *view)
+{
+    view->records = table_records(view->table);
+    view->inner = table_inner(view->table);
+}
+
 void view_begin(struct view *view, uint32_t frames)
 {
     struct overlay *overlay = view->overlay;
     assert(overlay->count == 0 && !overlay->in_chain);
     assert(frames <= VIEW_CHANGES_MAX);
+    note_table(view);
     overlay->frames = 0;
     overlay->frames_max = frames;
     overlay->full = false;
@@ -473,6 +448,7 @@ uint32_t view_publish(struct view *view)
         table_change_end(view->table);
     }
     forget(view);
+    note_table(view);
     return count;
 }
 

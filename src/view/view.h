@@ -99,7 +99,7 @@ struct view {
     bool moved; /* of a shared view: what was read in several records may be of
                    several instants; the call is executed again, still */
     struct bucket *held; /* while a record of a shared view is looked at */
-    uint64_t records;    /* of a shared view: what there are */
+    uint64_t records;    /* that the table has */
     uint64_t inner;      /* of these */
 };
 
@@ -116,7 +116,13 @@ struct name view_name_inner(
 const struct record *view_find_any(struct view *view, struct name name);
 /* The same, NULL if it has expired. */
 const struct record *view_find(struct view *view, struct name name);
-void view_release(struct view *view);
+static inline void view_release(struct view *view)
+{
+    if (view->held != NULL) {
+        table_release(view->held);
+        view->held = NULL;
+    }
+}
 
 /* Two passes over names that will be looked for, as the table's: first the
  * buckets, then the records with their values. */
@@ -155,14 +161,34 @@ void view_log_drop(struct view *view, struct name name);
 void view_log_flush(struct view *view);
 /* Logs, in one chain, what deferred chains have done. */
 void view_log_pending(struct view *view);
+/* True if they have done anything. */
+static inline bool view_pending(const struct view *view)
+{
+    return view->overlay->pending_count > 0 || view->overlay->pending_flush;
+}
 
 /* Records after publish; how many of them are inner; how many more there may
  * be. */
-uint64_t view_records(const struct view *view);
-uint64_t view_inner(const struct view *view);
+static inline uint64_t view_records(const struct view *view)
+{
+    int64_t added = view->overlay != NULL ? view->overlay->added : 0;
+    return view->records + (uint64_t)added;
+}
+
+static inline uint64_t view_inner(const struct view *view)
+{
+    int64_t added = view->overlay != NULL ? view->overlay->inner : 0;
+    return view->inner + (uint64_t)added;
+}
+
 uint64_t view_space(const struct view *view);
+
 /* Changes that the group has room for yet. */
-uint32_t view_room(const struct view *view);
+static inline uint32_t view_room(const struct view *view)
+{
+    return view->overlay->frames_max - view->overlay->frames;
+}
+
 /* True if something found no room. */
 bool view_full(const struct view *view);
 
