@@ -1,12 +1,14 @@
 /* echo.c: a server that sends back what it receives, and does nothing else:
  * what the network alone costs on this machine, to measure a server against.
  *
- *     echo [PORT]
+ *     echo [PORT [REQUEST REPLY]]
  *
- * One thread, one epoll, on 127.0.0.1; without PORT the kernel chooses one.
- * Prints "port N" when it listens; SIGTERM and SIGINT end it.  It waits for a
- * peer that does not read (there is no buffer to measure), so it is no example
- * of a server. */
+ * One thread, one epoll, on 127.0.0.1; without PORT, or with 0, the kernel
+ * chooses one.  With two sizes it answers each REQUEST bytes with REPLY bytes
+ * of no meaning: for protocols whose replies are longer or shorter than the
+ * requests.  Prints "port N" when it listens; SIGTERM and SIGINT end it.  It
+ * waits for a peer that does not read (there is no buffer to measure), so it is
+ * no example of a server. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -19,7 +21,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 64 * 1024, EVENTS_MAX = 128, EXIT_USAGE = 2 };
+enum {
+    READ_SIZE = 64 * 1024,
+    EVENTS_MAX = 128,
+    DESCRIPTORS_MAX = 20000,
+    EXIT_USAGE = 2
+};
+
+struct echo {
+    size_t request; /* 0: what comes goes back */
+    size_t reply;
+    size_t carried[DESCRIPTORS_MAX]; /* bytes of a request that is not whole */
+    uint8_t bytes[READ_SIZE];
+};
 
 /* Returns the listening socket, or -1 with errno set. */
 static int listen_at(uint16_t port)
@@ -67,28 +81,50 @@ static bool send_all(int fd, const uint8_t *bytes, size_t size)
     return true;
 }
 
-/* Sends back what is there.  False if the peer is gone. */
-static bool echo(int fd, uint8_t bytes[READ_SIZE])
+/* The reply to so many bytes more.  False if the peer is gone. */
+static bool answer(struct echo *echo, int fd, size_t got)
 {
-    ssize_t got = recv(fd, bytes, READ_SIZE, 0);
+    if (echo->request == 0) {
+        return send_all(fd, echo->bytes, got);
+    }
+    size_t left = echo->carried[fd] + got;
+    size_t owed = left / echo->request * echo->reply;
+    echo->carried[fd] = left % echo->request;
+    bool there = true;
+    while (there && owed > 0) {
+        size_t part = owed < READ_SIZE ? owed : READ_SIZE;
+        there = send_all(fd, echo->bytes, part);
+        owed -= part;
+    }
+    return there;
+}
+
+/* Answers what is there.  False if the peer is gone. */
+static bool serve_one(struct echo *echo, int fd)
+{
+    ssize_t got = recv(fd, echo->bytes, READ_SIZE, 0);
     if (got < 0) {
         return errno == EAGAIN || errno == EINTR;
     }
-    return got > 0 && send_all(fd, bytes, (size_t)got);
+    return got > 0 && answer(echo, fd, (size_t)got);
 }
 
-static void accept_one(int epoll, int listener)
+static void accept_one(struct echo *echo, int epoll, int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0 && !watch(epoll, fd, EPOLLIN)) {
-        close(fd);
+    if (fd < 0) {
+        return;
     }
+    if (fd >= DESCRIPTORS_MAX || !watch(epoll, fd, EPOLLIN)) {
+        close(fd);
+        return;
+    }
+    echo->carried[fd] = 0;
 }
 
 /* Until a signal ends the process, or epoll fails. */
-static void serve(int epoll, int listener)
+static void serve(struct echo *echo, int epoll, int listener)
 {
-    uint8_t bytes[READ_SIZE];
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
         int count = epoll_wait(epoll, events, EVENTS_MAX, -1);
@@ -98,30 +134,47 @@ static void serve(int epoll, int listener)
         for (int i = 0; i < count; i++) {
             int fd = events[i].data.fd;
             if (fd == listener) {
-                accept_one(epoll, listener);
-            } else if (!echo(fd, bytes)) {
+                accept_one(echo, epoll, listener);
+            } else if (!serve_one(echo, fd)) {
                 close(fd);
             }
         }
     }
 }
 
-int main(int argc, char **argv)
+/* A number that is no larger than limit; -1 if text is none. */
+static long number(const char *text, long limit)
 {
     char *end = NULL;
-    long port = argc > 1 ? strtol(argv[1], &end, 10) : 0;
-    if (argc > 2 || (end != NULL && (*end != '\0' || end == argv[1])) ||
-        port < 0 || port > UINT16_MAX) {
-        (void)fprintf(stderr, "usage: echo [PORT]\n");
+    errno = 0;
+    long found = strtol(text, &end, 10);
+    bool good = errno == 0 && end != text && *end == '\0';
+    return good && found >= 0 && found <= limit ? found : -1;
+}
+
+int main(int argc, char **argv)
+{
+    long port = argc > 1 ? number(argv[1], UINT16_MAX) : 0;
+    long request = argc == 4 ? number(argv[2], READ_SIZE) : 0;
+    long reply = argc == 4 ? number(argv[3], READ_SIZE) : 0;
+    bool sizes = request > 0 && reply > 0;
+    if (argc == 3 || argc > 4 || port < 0 || (argc == 4 && !sizes)) {
+        (void)fprintf(stderr, "usage: echo [PORT [REQUEST REPLY]]\n");
         return EXIT_USAGE;
     }
+    struct echo *echo = calloc(1, sizeof *echo);
     int listener = listen_at((uint16_t)port);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (listener < 0 || epoll < 0 || !watch(epoll, listener, EPOLLIN)) {
+    if (echo == NULL || listener < 0 || epoll < 0 ||
+        !watch(epoll, listener, EPOLLIN)) {
         perror("echo");
+        free(echo);
         return EXIT_FAILURE;
     }
-    serve(epoll, listener);
+    echo->request = (size_t)request;
+    echo->reply = (size_t)reply;
+    serve(echo, epoll, listener);
     perror("echo");
+    free(echo);
     return EXIT_FAILURE;
 }
