@@ -100,6 +100,7 @@
     X(server_threads)                                                          \
     X(linear)                                                                  \
     X(linear_random)                                                           \
+    X(exchange)                                                                \
     X(support)
 
 #endif

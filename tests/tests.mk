@@ -28,7 +28,7 @@ LINK_TEST = @mkdir -p $(@D) && echo "  LD $@" && \
 WRAPPED := $(shell sed -n 's/^ *X(\([a-z_]*\)).*/\1/p' tests/faults_calls.h) \
 	munmap pthread_cond_timedwait clock_steady_ms
 
-TEST_PROGRAMS := $(BUILD)/tests/unit $(BUILD)/bin/echo \
+TEST_PROGRAMS := $(BUILD)/tests/unit \
 	$(patsubst %,$(BUILD)/tests/replay/%,$(FUZZERS)) \
 	$(BUILD)/tests/faults $(BUILD)/tests/crash
 
@@ -48,7 +48,7 @@ TESTED_PARTS := client_options client_moment client_program \
 
 # What suites share.
 TEST_PARTS := support fake served samples tabled disk logged stored called \
-	audit model resp_feed spoken talked dialog \
+	audit model resp_feed spoken talked dialog compare/exchange \
 	torture/history/linear torture/history/linear_model \
 	torture/history/worlds
 
@@ -68,6 +68,20 @@ $(BUILD)/tests/crash: $(call test_object,crash crash_aim crash_server crash_writ
 
 # What the network alone costs, to measure the server against.
 $(BUILD)/bin/echo: $(call test_object,echo)
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# The generator of `make compare`, and what a cache miss costs.
+COMPARE_PROGRAMS := $(BUILD)/compare/load $(BUILD)/compare/miss $(BUILD)/bin/echo
+
+$(BUILD)/compare/load: $(call test_object,$(addprefix compare/,load loop \
+		batch exchange usage) arguments tcp) \
+	$(BUILD)/obj/client_bench/histogram.o $(BUILD)/obj/client_bench/zipf.o \
+	$(BUILD)/lib/libfixkv.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(LINKED) -lm $(LDLIBS)
+
+$(BUILD)/compare/miss: $(call test_object,compare/miss)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -98,7 +112,7 @@ include tests/torture/torture.mk
 # Objects are made on the way to more than one program; make keeps them.
 .SECONDARY:
 
-test-programs: $(TEST_PROGRAMS) $(TORTURE_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(TORTURE_PROGRAMS) $(COMPARE_PROGRAMS)
 fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/fuzz_%,$(FUZZERS))
 
 test: ## build everything and run all tests (STAGES="unit ..." for some)
@@ -166,8 +180,12 @@ test-redis: all ## 1,000,000 random commands, to redis-server and to fixkv
 crash: all test-programs ## ROUNDS=100 rounds of kill and recover
 	@$(BUILD)/tests/crash --build $(BUILD) $(ROUNDS)
 
-speed: all test-programs ## CPU time a request, against an echo server 
-	@BUILD=$(BUILD) tests/speed
+compare: all $(COMPARE_PROGRAMS) ## beside redis, memcached, echo (COMPARE="quick", "get memory")
+	@tests/dependencies build compare
+	@BUILD=$(BUILD) tests/compare/run $(COMPARE)
+
+speed: ## CPU time a request, against an echo server
+	@$(MAKE) --no-print-directory compare COMPARE=speed
 
 instructions: all ## instructions a request, and budgets (PATHS="--lower" "resp SET")
 	@tests/dependencies build test
@@ -177,10 +195,6 @@ test-clients: ## the clients of Redis that Debian has (CLIENTS="python ...")
 	@tests/dependencies build clients hiredis redis
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/clients/hiredis
 	@BUILD=$(BUILD) tests/clients/run $(CLIENTS)
-
-compare-redis: all ## redis-benchmark, beside redis-server (COMPARE="--sync none")
-	@tests/dependencies build clients redis
-	@BUILD=$(BUILD) tests/clients/compare $(COMPARE)
 
 tidy: ## format, clang-tidy, cppcheck, layers and sizes
 	@tests/dependencies tidy hiredis
@@ -212,4 +226,4 @@ help: ## this list
 
 .PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
-	test-clients compare-redis test-redis instructions help
+	test-clients compare speed test-redis instructions help
