@@ -4,11 +4,14 @@
  * Path", 1985).
  *
  * Clients that were answered together come back one after the other, so whoever
- * starts with the first of them syncs often for few, and whoever waits for the
- * last lets the disk rest.  The committer starts when half of them are there,
- * so that the others come back while these are synced; it waits for half the
- * time of a group at the most, and a lone client never waits.  How many there
- * are it sees when a group is done: those in it and those who queue. */
+ * starts with the first of them syncs often for few.  How many there are the
+ * committer sees when a group is done: those in it and those who queue.  It
+ * waits for nearly all of them, which is best as long as they come back faster
+ * than the disk works: half of them at a time would need two syncs for the
+ * same.  If they do not come within half the time of a group, the disk is the
+ * faster one, or they have other things to do: then the next groups start with
+ * half of them, so that the others come back while these are synced, and wait
+ * for half the time of a group at the most.  A lone client never waits. */
 #include "storage/state.h"
 
 #include "clock.h"
@@ -19,7 +22,10 @@
 
 enum {
     MARK_IDLE_NS = 200000000, /* without writes, before a mark */
-    GATHER_MAX_NS = 500000,   /* the longest wait for others */
+    ALL_MAX_NS = 10000000,    /* the longest wait for nearly all */
+    HALF_MAX_NS = 500000,     /* and for half of them */
+    MANY = WAL_GROUP_MAX / 2, /* operations worth a sync without any wait */
+    HALVES = 32, /* groups that start with half, before all are tried again */
     NS_A_SECOND = 1000000000
 };
 
@@ -27,6 +33,7 @@ enum {
 struct pace {
     uint32_t population; /* operations under way at a time, the most of late */
     int64_t group_ns;    /* how long the last group took */
+    uint32_t halves;     /* groups to come that start with half of them */
 };
 
 static struct timespec time_in(int64_t ns)
@@ -56,6 +63,25 @@ static void wait_locked(struct storage *storage, uint32_t wanted, int64_t ns)
     storage->wanted_commits = UINT32_MAX;
 }
 
+/* Waits for those who come back, after the first of them. */
+static void gather_locked(struct storage *storage, struct pace *pace)
+{
+    uint64_t group_ns = (uint64_t)pace->group_ns;
+    uint32_t population = (uint32_t)u64_min(pace->population, MANY);
+    if (pace->halves > 0) {
+        pace->halves--;
+        wait_locked(storage, population / 2,
+            (int64_t)u64_min(group_ns / 2, HALF_MAX_NS));
+        return;
+    }
+    uint32_t nearly_all = population - population / 8;
+    wait_locked(
+        storage, nearly_all, (int64_t)u64_min(group_ns / 2, ALL_MAX_NS));
+    if (storage->queued_commits < nearly_all) {
+        pace->halves = HALVES;
+    }
+}
+
 /* Takes as many batches as one write may carry. */
 static struct batch *take_group_locked(
     struct storage *storage, uint32_t *commits)
@@ -77,14 +103,13 @@ static struct batch *take_group_locked(
 /* The next group; NULL if none came for a while, or if the thread is to stop
  * and nothing is left. */
 static struct batch *next_group(
-    struct storage *storage, const struct pace *pace, uint32_t *commits)
+    struct storage *storage, struct pace *pace, uint32_t *commits)
 {
     struct batch *group = NULL;
     lock(&storage->queue);
     wait_locked(storage, 1, MARK_IDLE_NS);
     if (storage->queued_commits > 0) {
-        wait_locked(storage, pace->population / 2,
-            (int64_t)u64_min((uint64_t)pace->group_ns / 2, GATHER_MAX_NS));
+        gather_locked(storage, pace);
     }
     /* Meanwhile what was there may have been withdrawn. */
     if (storage->queue_first != NULL) {
