@@ -81,14 +81,11 @@ static void backup_done(
     struct worker *worker = wait->worker;
     wait->error = error;
     wait->lsn = lsn;
-    worker_lock(worker);
+    worker_give_begin(worker);
     bool asleep = worker->backed_up == NULL;
     wait->next = worker->backed_up;
     worker->backed_up = wait;
-    if (asleep) {
-        worker_wake_locked(worker);
-    }
-    worker_unlock(worker);
+    worker_give_end(worker, asleep);
 }
 
 const char *lone_back_up(struct worker *worker, struct conn *conn,

@@ -21,14 +21,11 @@ static void batch_done(struct batch *batch)
 {
     struct bundle *bundle = batch->owner;
     struct worker *worker = bundle->worker;
-    worker_lock(worker);
+    worker_give_begin(worker);
     bool asleep = worker->done == NULL;
     bundle->next = worker->done;
     worker->done = bundle;
-    if (asleep) {
-        worker_wake_locked(worker);
-    }
-    worker_unlock(worker);
+    worker_give_end(worker, asleep);
 }
 
 static void empty_replies(struct buffer *replies)

@@ -31,10 +31,22 @@ void worker_unlock(struct worker *worker)
     assert(error == 0);
 }
 
-void worker_wake_locked(struct worker *worker)
+void worker_give_begin(struct worker *worker)
 {
-    /* The counter cannot overflow: a reader takes all of it. */
-    int error = eventfd_write(worker->event, 1);
+    int error = pthread_mutex_lock(&worker->giving);
+    assert(error == 0);
+    worker_lock(worker);
+}
+
+void worker_give_end(struct worker *worker, bool wake)
+{
+    worker_unlock(worker);
+    if (wake) {
+        /* The counter cannot overflow: a reader takes all of it. */
+        int error = eventfd_write(worker->event, 1);
+        assert(error == 0);
+    }
+    int error = pthread_mutex_unlock(&worker->giving);
     assert(error == 0);
 }
 
@@ -82,6 +94,9 @@ int worker_create(struct worker **made, const struct worker_options *options)
     deadline_init(&worker->deadlines, &options->limits);
     worker->ready_end = &worker->ready;
     int error = -pthread_mutex_init(&worker->mutex, NULL);
+    if (error == 0) {
+        error = -pthread_mutex_init(&worker->giving, NULL);
+    }
     if (error != 0) {
         free(worker);
         return error;
@@ -121,27 +136,27 @@ void worker_destroy(struct worker *worker)
     free(worker->stream);
     free(worker->args);
     buffer_free(&worker->gathered);
+    /* The committer or the backup, who put the last thing on a list, may not
+     * quite be done with the worker. */
+    worker_give_begin(worker);
+    worker_give_end(worker, false);
     if (worker->event >= 0) {
         close(worker->event);
     }
     if (worker->epoll >= 0) {
         close(worker->epoll);
     }
-    /* The committer or the backup, who put the last thing on a list, may not
-     * quite have let go of the mutex. */
-    worker_lock(worker);
-    worker_unlock(worker);
+    pthread_mutex_destroy(&worker->giving);
     pthread_mutex_destroy(&worker->mutex);
     free(worker);
 }
 
 void worker_stop(struct worker *worker, enum worker_stop stop)
 {
-    worker_lock(worker);
+    worker_give_begin(worker);
     assert(stop >= worker->stop);
     worker->stop = stop;
-    worker_wake_locked(worker);
-    worker_unlock(worker);
+    worker_give_end(worker, true);
 }
 
 void worker_join(struct worker *worker)
@@ -165,30 +180,24 @@ void worker_add_stats(struct worker *worker, struct stats *sum)
 
 void worker_deal(struct worker *worker, struct conn *conn)
 {
-    worker_lock(worker);
+    worker_give_begin(worker);
     bool asleep = worker->accepted == NULL;
     conn->next = worker->accepted;
     worker->accepted = conn;
     worker->connections++;
-    if (asleep) {
-        worker_wake_locked(worker);
-    }
-    worker_unlock(worker);
+    worker_give_end(worker, asleep);
 }
 
 bool worker_ask(struct worker *worker, struct round *round)
 {
-    worker_lock(worker);
+    worker_give_begin(worker);
     bool asleep = worker->rounds == NULL;
     bool runs = worker->runs;
     if (runs) {
         round->next = worker->rounds;
         worker->rounds = round;
     }
-    if (runs && asleep) {
-        worker_wake_locked(worker);
-    }
-    worker_unlock(worker);
+    worker_give_end(worker, runs && asleep);
     return runs;
 }
 

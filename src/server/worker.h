@@ -143,6 +143,7 @@ struct worker {
     enum worker_stop stopping;
     int64_t deadline_ms; /* of the stop */
 
+    pthread_mutex_t giving; /* before the other: worker_give_begin */
     pthread_mutex_t mutex;
     /* under the mutex */
     struct conn *accepted; /* dealt to this worker */
@@ -178,8 +179,12 @@ void worker_add_stats(struct worker *worker, struct stats *sum);
 
 void worker_lock(struct worker *worker);
 void worker_unlock(struct worker *worker);
-/* Wakes the thread.  The mutex is held, so that the worker is there still. */
-void worker_wake_locked(struct worker *worker);
+/* Around what another thread puts on a list: takes the mutex; lets go of it,
+ * and wakes the thread if that is wanted.  The thread does not find the mutex
+ * taken when it wakes, and yet the worker is there until this is over: that is
+ * what the lock giving is for. */
+void worker_give_begin(struct worker *worker);
+void worker_give_end(struct worker *worker, bool wake);
 /* Sees to it that the connection is served in the next turn. */
 void worker_queue(struct worker *worker, struct conn *conn);
 /* Hands it a round, from any thread.  False if it does not run any more, or not
