@@ -296,6 +296,18 @@ static void a_scan_leaves_out_what_has_expired(void)
     table_destroy(table);
 }
 
+/* A slot to be loaded, with a record in it. */
+static struct record *filled(
+    struct table *table, uint64_t index, uint64_t number, uint64_t version)
+{
+    struct record *record = table_load_slot(table, index);
+    record->expire_ms = 0;
+    sample_key(number, record->key);
+    record->value_len = sample_value(number, version, record->value);
+    table_load_hash(table, record);
+    return record;
+}
+
 /* The loading of the table, and a scan of so many buckets that one call cannot
  * visit them: it goes on though it has found nothing. */
 static void a_scan_call_visits_a_bounded_number_of_buckets(void)
@@ -307,11 +319,7 @@ static void a_scan_call_visits_a_bounded_number_of_buckets(void)
     REQUIRE(seen != NULL);
     REQUIRE(table_load_start(table, COUNT) == 0);
     for (uint64_t i = 0; i < COUNT; i++) {
-        struct record *record = table_load_slot(table, i);
-        record->expire_ms = 0;
-        sample_key(i, record->key);
-        record->value_len = sample_value(i, 1, record->value);
-        REQUIRE(table_load(table, record));
+        REQUIRE(table_load(table, filled(table, i, i, 1)));
     }
     CHECK_U64(table_buckets(table), BUCKETS);
     CHECK_U64(table_records(table), COUNT);
@@ -365,11 +373,7 @@ static void loading_makes_the_table_large_enough(void)
         struct table *table = tabled_create(1000, 1);
         REQUIRE(table_load_start(table, count) == 0);
         for (uint64_t number = 0; number < count; number++) {
-            struct record *record = table_load_slot(table, number);
-            record->expire_ms = 0;
-            sample_key(number, record->key);
-            record->value_len = sample_value(number, 1, record->value);
-            CHECK(table_load(table, record));
+            CHECK(table_load(table, filled(table, number, number, 1)));
         }
         CHECK_U64(table_records(table), count);
         for (uint64_t number = 0; number < count; number++) {
@@ -393,11 +397,7 @@ static void what_does_not_fit_is_not_loaded(void)
     CHECK_ERRNO(table_load_start(table, 101), ENOSPC);
     CHECK_OK(table_load_start(table, 100));
     for (uint64_t i = 0; i < 2; i++) {
-        struct record *record = table_load_slot(table, i);
-        record->expire_ms = 0;
-        sample_key(1, record->key);
-        record->value_len = sample_value(1, i, record->value);
-        CHECK(table_load(table, record) == (i == 0));
+        CHECK(table_load(table, filled(table, i, 1, i)) == (i == 0));
     }
     check_present(table, 1, 0);
     table_clear(table);

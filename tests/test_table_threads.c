@@ -234,6 +234,7 @@ static void *load_slice(void *context)
         record->expire_ms = 0;
         sample_key(number, record->key);
         record->value_len = sample_value(number, 1, record->value);
+        table_load_hash(slice->table, record);
         slice->refused += table_load(slice->table, record) ? 0 : 1;
     }
     return NULL;

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 
 enum {
-    SLICE_RECORDS = 2048, /* read at once by a loading thread */
+    SLICE_RECORDS = 256, /* read at once by a loading thread: 80 KiB, which
+                            stay in the processor's cache until they are used */
     LOAD_THREADS_MAX = 64
 };
 
@@ -65,9 +66,6 @@ static int load_slice(struct load *load, uint64_t first, uint32_t count,
         return error;
     }
     for (uint32_t i = 0; i < count; i++) {
-        table_prefetch_bucket(table, table_hash(table, frames[i].message.key));
-    }
-    for (uint32_t i = 0; i < count; i++) {
         const struct frame *frame = &frames[i];
         struct record *record = table_load_slot(table, first + i - 1);
         record->expire_ms = frame->arg;
@@ -75,7 +73,10 @@ static int load_slice(struct load *load, uint64_t first, uint32_t count,
         record->value_len = frame->message.value_len;
         memcpy(record->key, frame->message.key, KV_KEY_SIZE);
         memcpy(record->value, frame->message.value, KV_VALUE_MAX);
-        if (!table_load(table, record)) {
+        table_load_hash(table, record);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!table_load(table, table_load_slot(table, first + i - 1))) {
             snprintf(why, BACKUP_WHY_MAX,
                 "its record number %" PRIu64 " has the key of another",
                 first + i);

@@ -461,13 +461,18 @@ struct record *table_load_slot(struct table *table, uint64_t index)
     return &table->slots[index + 1];
 }
 
+void table_load_hash(const struct table *table, struct record *record)
+{
+    record->hash = kind_inner(record->kind)
+                       ? table_hash_inner(table, record->key)
+                       : table_hash(table, record->key);
+    record->stamp = 0;
+    table_prefetch_bucket(table, record->hash);
+}
+
 bool table_load(struct table *table, struct record *record)
 {
-    bool inner = kind_inner(record->kind);
-    record->hash = inner ? table_hash_inner(table, record->key)
-                         : table_hash(table, record->key);
-    record->stamp = 0;
-    if (inner) {
+    if (kind_inner(record->kind)) {
         __atomic_fetch_add(&table->inner, 1, __ATOMIC_RELAXED);
     }
     struct bucket *head = bucket_acquire(table, record->hash);

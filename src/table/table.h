@@ -213,6 +213,8 @@ int table_load_start(struct table *table, uint64_t count);
 /* Slot of the record number index, 0..count-1, to be filled (all but hash and
  * stamp). */
 struct record *table_load_slot(struct table *table, uint64_t index);
+/* Fills in hash and stamp, and asks for the bucket. */
+void table_load_hash(const struct table *table, struct record *record);
 /* Links it; false if its key is there already. */
 bool table_load(struct table *table, struct record *record);
 
