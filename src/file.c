@@ -345,9 +345,9 @@ int file_list(
 /* Large areas begin on the boundary of a huge page and ask for such pages: a
  * table of a million records has more small pages than the processor can
  * remember addresses of. */
-void *file_reserve_memory(uint64_t size)
+void *file_reserve_memory(uint64_t size, bool often)
 {
-    bool large = size >= HUGE_FROM;
+    bool large = often && size >= HUGE_FROM;
     uint64_t slack = large ? HUGE_PAGE : 0;
     char *memory = mmap(NULL, size + slack, PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -71,8 +71,9 @@ int file_list(int directory, int (*entry)(void *context, const char *name),
     void *context);
 
 /* Address space for size bytes: zero, readable and writable, touched as used;
- * not counted against memory until then.  NULL on failure, errno set. */
-void *file_reserve_memory(uint64_t size);
+ * not counted against memory until then.  often: all of it is used all the
+ * time, which large pages make faster.  NULL on failure, errno set. */
+void *file_reserve_memory(uint64_t size, bool often);
 /* Takes the memory now: each page is written as it is.  Nobody else may be
  * writing to it. */
 void file_touch_memory(void *memory, uint64_t size);

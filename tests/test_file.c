@@ -382,7 +382,7 @@ static void reserved_memory_is_zero_and_not_yet_taken(void)
 {
     enum { PAGES = 3 };
     const uint64_t size = (uint64_t)1 << 30;
-    uint8_t *memory = file_reserve_memory(size);
+    uint8_t *memory = file_reserve_memory(size, true);
     REQUIRE(memory != NULL);
     uint8_t *places[PAGES] = {memory, memory + size / 2, memory + size - 1};
     for (int i = 0; i < PAGES; i++) {
@@ -393,7 +393,7 @@ static void reserved_memory_is_zero_and_not_yet_taken(void)
     file_release_memory(memory, size);
     file_release_memory(NULL, size);
     errno = 0;
-    CHECK(file_reserve_memory(UINT64_MAX / 2) == NULL);
+    CHECK(file_reserve_memory(UINT64_MAX / 2, true) == NULL);
     CHECK(errno != 0);
 }
 
@@ -403,7 +403,7 @@ static void touched_memory_is_taken_and_as_it_was(void)
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     const uint64_t size = PAGES * page;
     unsigned char taken[PAGES] = {0};
-    uint8_t *memory = file_reserve_memory(size);
+    uint8_t *memory = file_reserve_memory(size, true);
     REQUIRE(memory != NULL);
     memory[page] = 7;
     file_touch_memory(memory, size);

@@ -72,9 +72,9 @@ int table_create(struct table **result, uint64_t capacity, uint32_t spare,
     memcpy(table->secret, secret, sizeof table->secret);
     pthread_mutex_init(&table->overflow_lock, NULL);
     pthread_mutex_init(&table->change_lock, NULL);
-    table->slots = file_reserve_memory(size.slot_bytes);
-    table->buckets = file_reserve_memory(size.bucket_bytes);
-    table->overflow = file_reserve_memory(size.overflow_bytes);
+    table->slots = file_reserve_memory(size.slot_bytes, true);
+    table->buckets = file_reserve_memory(size.bucket_bytes, true);
+    table->overflow = file_reserve_memory(size.overflow_bytes, false);
     if (table->slots == NULL || table->buckets == NULL ||
         table->overflow == NULL) {
         table_destroy(table);
