@@ -31,6 +31,12 @@ static void a_connection_has_a_name(void)
         spoken_ask(&spoken, "HELLO 3 SETNAME two"));
     CHECK(strncmp(reply, "%7 ", 3) == 0);
     CHECK_TEXT(spoken_ask(&spoken, "CLIENT GETNAME"), "$3 two");
+    CHECK_TEXT(spoken_ask(&spoken, "HELLO 3 SETNAME \"a b\" FOO"),
+        "-ERR Client names cannot contain spaces, newlines or special "
+        "characters.");
+    CHECK_TEXT(spoken_ask(&spoken, "HELLO 3 SETNAME three FOO"),
+        "-ERR Syntax error in HELLO option 'FOO'");
+    CHECK_TEXT(spoken_ask(&spoken, "CLIENT GETNAME"), "$5 three");
     CHECK_TEXT(spoken_ask(&spoken, "RESET"), "+RESET");
     CHECK_TEXT(spoken_ask(&spoken, "CLIENT GETNAME"), "$-1");
     spoken_close(&spoken);

@@ -135,11 +135,11 @@ static void greet(struct call *call)
     resp_array(reply, 0);
 }
 
+/* As Redis 7.0 does it, each option has its effect when it is read. */
 void session_hello(struct call *call)
 {
     int64_t version = call->session->version;
     bool overflow;
-    uint32_t name = 0;
     if (call->count > 1 && !decimal_parse(call->args[1].bytes,
                                call->args[1].size, &version, &overflow)) {
         resp_error(&call->reply,
@@ -158,15 +158,14 @@ void session_hello(struct call *call)
             }
             i += 2;
         } else if (call_is(call, i, "setname") && left >= 1) {
-            name = ++i;
+            if (!session_name(call, ++i)) {
+                return;
+            }
         } else {
             resp_error(&call->reply, "ERR Syntax error in HELLO option '%.*s'",
                 (int)call->args[i].size, (const char *)call->args[i].bytes);
             return;
         }
-    }
-    if (name != 0 && !session_name(call, name)) {
-        return;
     }
     call->session->version = (uint8_t)version;
     greet(call);
