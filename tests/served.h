@@ -19,7 +19,7 @@ struct served_options {
     bool signals;             /* the test has blocked SIGTERM and SIGINT */
     int verbose;
     FILE *diagnostics; /* NULL: none */
-    int64_t stall_ms; /* 0: TEST_STALL_MS */
+    int64_t stall_ms;  /* 0: TEST_STALL_MS */
     int64_t idle_timeout_ms;
     int64_t request_timeout_ms;
     uint64_t held_max;
