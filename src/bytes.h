@@ -58,11 +58,11 @@ static inline void bytes_pad(
         uint8_t end[HALF];
         memcpy(end, from + size - HALF, HALF);
         memcpy(to, from, HALF);
-        memcpy(to + size - HALF, end, HALF);
+        memcpy(to + (size - HALF), end, HALF);
     } else if (size >= sizeof word) {
         memcpy(&word, from + size - sizeof word, sizeof word);
         memcpy(to, from, sizeof word);
-        memcpy(to + size - sizeof word, &word, sizeof word);
+        memcpy(to + (size - sizeof word), &word, sizeof word);
     } else {
         for (size_t i = 0; i < size; i++) {
             to[i] = from[i];
