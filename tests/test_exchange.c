@@ -90,19 +90,34 @@ static void check_other(
     CHECK_INT(found, EXCHANGE_OTHER);
 }
 
+enum { CASES = ARRAY_SIZE(protocols) * EXCHANGE_KINDS };
+
+/* Exchange and reply of case number i, 0..CASES-1. */
+struct answered {
+    struct exchange exchanges[EXCHANGE_KINDS];
+    const struct exchange *exchange; /* one of them */
+    uint8_t reply[EXCHANGE_MAX];
+};
+
+static void answer(struct answered *answered, size_t i)
+{
+    enum exchange_kind kind = (enum exchange_kind)(i % EXCHANGE_KINDS);
+    answered->exchange =
+        &make(answered->exchanges, protocols[i / EXCHANGE_KINDS])[kind];
+    write_reply(answered->exchanges, kind, answered->reply);
+}
+
 static void a_reply_is_found_once_it_is_whole(void)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(protocols) * EXCHANGE_KINDS; i++) {
-        struct exchange exchanges[EXCHANGE_KINDS];
-        enum exchange_kind kind = (enum exchange_kind)(i % EXCHANGE_KINDS);
-        const struct exchange *exchange =
-            &make(exchanges, protocols[i / EXCHANGE_KINDS])[kind];
-        uint8_t reply[EXCHANGE_MAX];
-        write_reply(exchanges, kind, reply);
-        for (size_t size = 0; size <= exchange->hit.size; size++) {
+    for (size_t i = 0; i < CASES; i++) {
+        struct answered answered;
+        answer(&answered, i);
+        size_t whole = answered.exchange->hit.size;
+        for (size_t size = 0; size <= whole; size++) {
             enum exchange_found found = EXCHANGE_OTHER;
-            CHECK_INT(exchange_reply(exchange, NUMBER, reply, size, &found),
-                size == exchange->hit.size ? size : 0);
+            CHECK_INT(exchange_reply(answered.exchange, NUMBER, answered.reply,
+                          size, &found),
+                size == whole ? size : 0);
             CHECK_INT(found, EXCHANGE_HIT);
         }
     }
@@ -110,21 +125,18 @@ static void a_reply_is_found_once_it_is_whole(void)
 
 static void a_reply_to_something_else_is_refused(void)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(protocols) * EXCHANGE_KINDS; i++) {
-        struct exchange exchanges[EXCHANGE_KINDS];
-        enum exchange_kind kind = (enum exchange_kind)(i % EXCHANGE_KINDS);
-        const struct exchange *exchange =
-            &make(exchanges, protocols[i / EXCHANGE_KINDS])[kind];
-        uint8_t reply[EXCHANGE_MAX];
-        write_reply(exchanges, kind, reply);
-        if (exchange->hit.key_at > 0 || exchange->hit.value_at > 0) {
-            check_other(exchange, OTHER_NUMBER, reply);
+    for (size_t i = 0; i < CASES; i++) {
+        struct answered answered;
+        answer(&answered, i);
+        const struct exchange_text *hit = &answered.exchange->hit;
+        if (hit->key_at > 0 || hit->value_at > 0) {
+            check_other(answered.exchange, OTHER_NUMBER, answered.reply);
         }
-        REQUIRE(exchange->hit.head > 0);
-        for (size_t at = 0; at < exchange->hit.head; at++) {
-            reply[at] ^= 0x40;
-            check_other(exchange, NUMBER, reply);
-            reply[at] ^= 0x40;
+        REQUIRE(hit->head > 0);
+        for (size_t at = 0; at < hit->head; at++) {
+            answered.reply[at] ^= 0x40;
+            check_other(answered.exchange, NUMBER, answered.reply);
+            answered.reply[at] ^= 0x40;
         }
     }
 }

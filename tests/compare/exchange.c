@@ -1,7 +1,6 @@
 #include "compare/exchange.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +9,9 @@
 
 /* By so many bytes at its front a hit is told from a miss in any protocol. */
 enum { TELLING = 2, KEY_PREFIX = 4, KEY_SIZE = 16, DIGITS = 8 };
+
+#define KEY "key:000000000000"
+_Static_assert(sizeof KEY - 1 == KEY_SIZE, "all of a key is there");
 
 /* ---- Templates ----------------------------------------------------------- */
 
@@ -25,24 +27,18 @@ static void write_value(uint8_t *to, size_t size)
     }
 }
 
-__attribute__((format(printf, 2, 3))) static void add(
-    struct exchange_text *text, const char *format, ...)
+static void add(struct exchange_text *text, const char *bytes, size_t size)
 {
-    size_t room = sizeof text->bytes - text->size;
-    va_list arguments;
-    va_start(arguments, format);
-    int size =
-        vsnprintf((char *)text->bytes + text->size, room, format, arguments);
-    va_end(arguments);
-    assert(size >= 0 && (size_t)size < room);
-    text->size += (size_t)size;
+    assert(text->size + size <= sizeof text->bytes);
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
 }
 
 static void add_key(struct exchange_text *text)
 {
     text->head = text->head == 0 ? text->size + KEY_PREFIX : text->head;
     text->key_at = text->size;
-    add(text, "key:%012d", 0);
+    add(text, KEY, KEY_SIZE);
 }
 
 static void add_value(struct exchange_text *text, size_t size)
@@ -54,47 +50,58 @@ static void add_value(struct exchange_text *text, size_t size)
     text->size += size;
 }
 
-static void make_resp(struct exchange exchanges[EXCHANGE_KINDS], size_t size)
-{
-    struct exchange *get = &exchanges[EXCHANGE_GET];
-    struct exchange *set = &exchanges[EXCHANGE_SET];
-    add(&get->request, "*2\r\n$3\r\nGET\r\n$%d\r\n", KEY_SIZE);
-    add_key(&get->request);
-    add(&get->request, "\r\n");
-    add(&get->hit, "$%zu\r\n", size);
-    add_value(&get->hit, size);
-    add(&get->hit, "\r\n");
-    add(&get->miss, "$-1\r\n");
+/* What the protocols of text say; %k is the key, %v the value, %n its size.
+ * meta: memcached's meta commands, whose replies to a pipeline are sent
+ * together, where get sends each on its own. */
+static const struct form {
+    const char *protocol;
+    const char *get;
+    const char *hit;
+    const char *miss;
+    const char *set;
+    const char *stored;
+} forms[] = {
+    {"resp", "*2\r\n$3\r\nGET\r\n$16\r\n%k\r\n", "$%n\r\n%v\r\n", "$-1\r\n",
+        "*3\r\n$3\r\nSET\r\n$16\r\n%k\r\n$%n\r\n%v\r\n", "+OK\r\n"},
+    {"meta", "mg %k v\r\n", "VA %n\r\n%v\r\n", "EN\r\n", "ms %k %n\r\n%v\r\n",
+        "HD\r\n"},
+    {"memcached", "get %k\r\n", "VALUE %k 0 %n\r\n%v\r\nEND\r\n", "END\r\n",
+        "set %k 0 0 %n\r\n%v\r\n", "STORED\r\n"},
+};
 
-    add(&set->request, "*3\r\n$3\r\nSET\r\n$%d\r\n", KEY_SIZE);
-    add_key(&set->request);
-    add(&set->request, "\r\n$%zu\r\n", size);
-    add_value(&set->request, size);
-    add(&set->request, "\r\n");
-    add(&set->hit, "+OK\r\n");
+static void write_text(
+    struct exchange_text *text, const char *form, size_t size)
+{
+    char number[24];
+    int digits = snprintf(number, sizeof number, "%zu", size);
+    assert(digits > 0);
+    for (; *form != '\0'; form++) {
+        if (*form != '%') {
+            add(text, form, 1);
+            continue;
+        }
+        form++;
+        if (*form == 'k') {
+            add_key(text);
+        } else if (*form == 'v') {
+            add_value(text, size);
+        } else {
+            assert(*form == 'n');
+            add(text, number, (size_t)digits);
+        }
+    }
+    /* What has neither key nor value never changes. */
+    text->head = text->head == 0 ? text->size : text->head;
 }
 
-static void make_memcached(
-    struct exchange exchanges[EXCHANGE_KINDS], size_t size)
+static void make_text(struct exchange exchanges[EXCHANGE_KINDS],
+    const struct form *form, size_t size)
 {
-    struct exchange *get = &exchanges[EXCHANGE_GET];
-    struct exchange *set = &exchanges[EXCHANGE_SET];
-    add(&get->request, "get ");
-    add_key(&get->request);
-    add(&get->request, "\r\n");
-    add(&get->hit, "VALUE ");
-    add_key(&get->hit);
-    add(&get->hit, " 0 %zu\r\n", size);
-    add_value(&get->hit, size);
-    add(&get->hit, "\r\nEND\r\n");
-    add(&get->miss, "END\r\n");
-
-    add(&set->request, "set ");
-    add_key(&set->request);
-    add(&set->request, " 0 0 %zu\r\n", size);
-    add_value(&set->request, size);
-    add(&set->request, "\r\n");
-    add(&set->hit, "STORED\r\n");
+    write_text(&exchanges[EXCHANGE_GET].request, form->get, size);
+    write_text(&exchanges[EXCHANGE_GET].hit, form->hit, size);
+    write_text(&exchanges[EXCHANGE_GET].miss, form->miss, size);
+    write_text(&exchanges[EXCHANGE_SET].request, form->set, size);
+    write_text(&exchanges[EXCHANGE_SET].hit, form->stored, size);
 }
 
 static void write_message(struct exchange_text *text, int type, int status)
@@ -104,7 +111,7 @@ static void write_message(struct exchange_text *text, int type, int status)
     text->size = sizeof message;
     text->head = offsetof(kv_message_t, value_len);
     text->key_at = offsetof(kv_message_t, key);
-    memcpy(text->bytes + text->key_at, "key:000000000000", KEY_SIZE);
+    memcpy(text->bytes + text->key_at, KEY, KEY_SIZE);
 }
 
 static void write_message_value(struct exchange_text *text, size_t size)
@@ -132,57 +139,20 @@ static void make_native(struct exchange exchanges[EXCHANGE_KINDS], size_t size)
     set->hit.head = offsetof(kv_message_t, key); /* without a value */
 }
 
-/* The meta commands: replies to a pipeline are sent together, where get sends
- * each on its own. */
-static void make_meta(struct exchange exchanges[EXCHANGE_KINDS], size_t size)
-{
-    struct exchange *get = &exchanges[EXCHANGE_GET];
-    struct exchange *set = &exchanges[EXCHANGE_SET];
-    add(&get->request, "mg ");
-    add_key(&get->request);
-    add(&get->request, " v\r\n");
-    add(&get->hit, "VA %zu\r\n", size);
-    add_value(&get->hit, size);
-    add(&get->hit, "\r\n");
-    add(&get->miss, "EN\r\n");
-
-    add(&set->request, "ms ");
-    add_key(&set->request);
-    add(&set->request, " %zu\r\n", size);
-    add_value(&set->request, size);
-    add(&set->request, "\r\n");
-    add(&set->hit, "HD\r\n");
-}
-
-/* What has neither key nor value never changes. */
-static void end_heads(struct exchange *exchange)
-{
-    struct exchange_text *texts[] = {
-        &exchange->request, &exchange->hit, &exchange->miss};
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (texts[i]->head == 0) {
-            texts[i]->head = texts[i]->size;
-        }
-    }
-}
-
 bool exchange_make(struct exchange exchanges[EXCHANGE_KINDS],
     const char *protocol, size_t value_size)
 {
-    static const struct {
-        const char *name;
-        void (*make)(struct exchange exchanges[EXCHANGE_KINDS], size_t size);
-    } protocols[] = {{"native", make_native}, {"resp", make_resp},
-        {"meta", make_meta}, {"memcached", make_memcached}};
     memset(exchanges, 0, EXCHANGE_KINDS * sizeof *exchanges);
     if (value_size < EXCHANGE_STAMP || value_size > KV_VALUE_MAX) {
         return false;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-        if (strcmp(protocols[i].name, protocol) == 0) {
-            protocols[i].make(exchanges, value_size);
-            end_heads(&exchanges[EXCHANGE_GET]);
-            end_heads(&exchanges[EXCHANGE_SET]);
+    if (strcmp(protocol, "native") == 0) {
+        make_native(exchanges, value_size);
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        if (strcmp(forms[i].protocol, protocol) == 0) {
+            make_text(exchanges, &forms[i], value_size);
             return true;
         }
     }
