@@ -17,11 +17,9 @@
 enum state { STATE_START, STATE_COUNT, STATE_LINE, STATE_BODY, STATE_INLINE };
 
 enum {
-    LINE_END = 2, /* CR, LF */
-    LINE_END_WORD = '\n'
-                        << 8 |
-                    '\r',
-    DIGITS_MAX = 7 /* of a number that gather() takes */
+    LINE_END = 2,           /* CR, LF */
+    LINE_END_WORD = 0x0a0d, /* as a number */
+    DIGITS_MAX = 7          /* of a number that gather() takes */
 };
 
 _Static_assert(RESP_REQUEST_MAX < 10000000, "gather takes what is allowed");
@@ -66,11 +64,11 @@ static inline bool take_digits(
 static inline bool take_number(
     const uint8_t *bytes, size_t size, size_t *at, uint32_t *number)
 {
-    const uint8_t *text = bytes + *at;
-    unsigned first = (unsigned)text[0] - '0';
     if (size - *at < 2 + LINE_END) {
         return take_digits(bytes, size, at, number);
     }
+    const uint8_t *text = bytes + *at;
+    unsigned first = (unsigned)text[0] - '0';
     if (is_line_end(text + 1) && first <= 9) {
         *at += 1 + LINE_END;
         *number = first;
@@ -369,8 +367,7 @@ static enum resp_result begin_multibulk(const struct input *input)
     struct resp_scan *scan = input->scan;
     size_t at = 1;
     uint32_t count;
-    if (input->size == 1 ||
-        !take_number(input->bytes, input->size, &at, &count) || count == 0 ||
+    if (!take_number(input->bytes, input->size, &at, &count) || count == 0 ||
         count > RESP_ARGS_MAX) {
         scan->state = STATE_COUNT;
         return scan_multibulk(input);
