@@ -23,6 +23,8 @@
 #include "table/table.h"
 #include "wal/wal.h"
 
+#include <assert.h>
+
 enum {
     VIEW_CHANGES_MAX = WAL_GROUP_MAX,
     VIEW_INDEX_SIZE = 2 * WAL_GROUP_MAX,
@@ -186,7 +188,9 @@ uint64_t view_space(const struct view *view);
 /* Changes that the group has room for yet. */
 static inline uint32_t view_room(const struct view *view)
 {
-    return view->overlay->frames_max - view->overlay->frames;
+    const struct overlay *overlay = view->overlay;
+    assert(overlay != NULL && overlay->frames <= overlay->frames_max);
+    return overlay->frames_max - overlay->frames;
 }
 
 /* True if something found no room. */
