@@ -45,8 +45,8 @@ static inline uint64_t u64_round_up(uint64_t number, uint64_t unit)
     return (number + unit - 1) & ~(unit - 1);
 }
 
-/* Copies size bytes, 1 to BYTES_PADDED, and zeros behind them: in two pieces
- * that overlap, without a loop. */
+/* Copies size bytes, 1 to BYTES_PADDED, and zeros behind them; from eight on in
+ * two pieces that overlap, without a loop. */
 enum { BYTES_PADDED = 32 };
 static inline void bytes_pad(
     uint8_t to[BYTES_PADDED], const uint8_t *from, size_t size)

@@ -44,7 +44,6 @@ static void ask_for_block(struct call *call, struct call_walk *walk)
         struct key *key = &walk->keys[walk->filled++];
         bool is_key = call_key(call, walk->next, key);
         assert(is_key); /* command_prepare has looked */
-        (void)is_key;
         view_prefetch(call->view, key_name(key));
     }
     /* A single one, mostly the first, has been asked for with the batch. */

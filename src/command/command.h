@@ -22,7 +22,8 @@ struct command {
     int16_t arity; /* arguments, the name among them; negative: at least */
     uint8_t flags;
     /* Where the keys are, as COMMAND tells: numbers of the first argument that
-     * is one and of the last (-1: the last of all), and the step between. */
+     * is one (1, or 0: there is none, as where a second word follows) and of
+     * the last (-1: the last of all), and the step between. */
     int16_t first;
     int16_t last;
     int16_t step;
