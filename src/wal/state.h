@@ -24,6 +24,7 @@ struct wal {
     uint64_t buffer_at;     /* offset in the segment of its first byte */
     uint64_t fill;          /* bytes in it */
     uint64_t clean;         /* of these, bytes that are written */
+    uint64_t extents_end;   /* offset up to which whole extents are written */
     uint64_t next_lsn;      /* of the next frame */
     uint64_t appended_data; /* LSN of the last frame that is no mark */
     uint64_t marked;        /* LSN that the last mark names */

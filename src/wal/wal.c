@@ -145,14 +145,29 @@ bool wal_unsure(const struct wal *wal)
     return wal->unsure;
 }
 
-/* Whole pages are written, so that the kernel never has to read one in order
- * to write a part of it. */
+/* How much of the buffer is to be written.  Whole pages, so that the kernel
+ * never has to read one in order to write a part of it; and where not every
+ * group is synced, the first write to an extent fills it with zeros: then the
+ * page cache holds it in one piece instead of page by page, which makes this
+ * write, those that follow, the sync and the letting go cheaper than the zeros
+ * are dear. */
+static uint64_t bytes_to_write(struct wal *wal)
+{
+    uint64_t end = wal->buffer_at + u64_round_up(wal->fill, DISK_PAGE);
+    if (!wal->options.always && end > wal->extents_end) {
+        uint64_t whole = wal->head.bytes / DISK_PAGE * DISK_PAGE;
+        wal->extents_end = u64_min(u64_round_up(end, WAL_EXTENT), whole);
+        end = u64_max(end, wal->extents_end);
+    }
+    return end - wal->buffer_at;
+}
+
 int wal_write(struct wal *wal)
 {
     if (wal->fill == wal->clean) {
         return 0;
     }
-    uint64_t bytes = u64_round_up(wal->fill, DISK_PAGE);
+    uint64_t bytes = bytes_to_write(wal);
     memset(wal->buffer + wal->fill, 0, bytes - wal->fill);
     for (uint64_t at = wal->clean; at < wal->fill; at += FRAME_SIZE) {
         struct frame *frame = (void *)(wal->buffer + at);
@@ -290,6 +305,7 @@ static int next_segment(struct wal *wal)
     wal->buffer_at = DISK_PAGE;
     wal->fill = 0;
     wal->clean = 0;
+    wal->extents_end = 0;
     wal->ended = false;
     return 0;
 }
