@@ -379,17 +379,6 @@ static void read_call(struct view *view, struct batch *batch, struct op *op)
     }
 }
 
-/* Asks for records, many at a time: the processor waits for the address of a
- * page at a prefetch, but looks for several pages at once where prefetches
- * follow each other. */
-static void prefetch_some(
-    const struct table *table, const struct batch *batch, uint32_t from)
-{
-    for (uint32_t i = from; i < from + AHEAD && i < batch->count; i++) {
-        group_prefetch(table, batch, i, OP_READ);
-    }
-}
-
 void storage_read(struct storage *storage, struct batch *batch)
 {
     assert(batch->count <= BATCH_OPS_MAX);
@@ -398,11 +387,11 @@ void storage_read(struct storage *storage, struct batch *batch)
     bool still = false;
     batch->commits = 0;
     batch->more_changes = 0;
-    prefetch_some(storage->table, batch, 0);
+    uint32_t asked = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         struct op *op = &batch->ops[i];
-        if (i % AHEAD == 0) {
-            prefetch_some(storage->table, batch, i + AHEAD);
+        while (asked < i + AHEAD) {
+            asked = group_prefetch(storage->table, batch, asked, OP_READ);
         }
         if (op->state == OP_READ && op->verb == VERB_CALL) {
             read_call(&view, batch, op);

@@ -153,11 +153,11 @@ static void plan_batches(struct view *view, struct position *from)
 {
     while (from->batch != NULL) {
         struct batch *batch = from->batch;
-        for (uint32_t i = 0; from->op == 0 && i < AHEAD; i++) {
-            group_prefetch(view->table, batch, i, OP_COMMIT);
-        }
+        uint32_t asked = from->op;
         while (from->op < batch->count) {
-            group_prefetch(view->table, batch, from->op + AHEAD, OP_COMMIT);
+            while (asked < from->op + AHEAD) {
+                asked = group_prefetch(view->table, batch, asked, OP_COMMIT);
+            }
             uint32_t planned = plan_op(view, batch, from->op);
             if (planned == 0) {
                 return;

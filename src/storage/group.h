@@ -22,16 +22,22 @@ struct position {
     uint32_t op;
 };
 
-/* Asks for the record of operation number i, if there is such a one in this
- * state.  Of a record that is overwritten only the identity is needed. */
-static inline void group_prefetch(const struct table *table,
-    const struct batch *batch, uint32_t i, enum op_state state)
+/* Asks for the records of AHEAD operations from number from on, of those in
+ * this state; returns the number behind them.  Many at a time: the processor
+ * waits for the address of a page at a prefetch, but looks for several pages at
+ * once where prefetches follow each other.  Of a record that is overwritten
+ * only the identity is needed. */
+static inline uint32_t group_prefetch(const struct table *table,
+    const struct batch *batch, uint32_t from, enum op_state state)
 {
-    if (i < batch->count && batch->ops[i].state == (uint8_t)state &&
-        (verb_flags(batch->ops[i].verb) & VERB_KEY) != 0) {
-        table_prefetch_record(
-            table, batch->ops[i].hash, batch->ops[i].verb != KV_PUT);
+    for (uint32_t i = from; i < from + AHEAD && i < batch->count; i++) {
+        const struct op *op = &batch->ops[i];
+        if (op->state == (uint8_t)state &&
+            (verb_flags(op->verb) & VERB_KEY) != 0) {
+            table_prefetch_record(table, op->hash, op->verb != KV_PUT);
+        }
     }
+    return from + AHEAD;
 }
 
 /* Executes a call, its reply in the buffer of its state: in a view that does
