@@ -29,16 +29,20 @@ enum wire_protocol wire_protocol(uint8_t first)
     return WIRE_UNKNOWN;
 }
 
+/* True if the value block is zero from offset on: the first byte there is, and
+ * each is like the one before it. */
+static bool zero_from(const kv_message_t *message, size_t offset)
+{
+    const uint8_t *rest = message->value + offset;
+    size_t size = KV_VALUE_MAX - offset;
+    return size == 0 || (rest[0] == 0 && memcmp(rest, rest + 1, size - 1) == 0);
+}
+
 /* The first byte of the value block from offset on that is not zero, or
  * KV_VALUE_MAX. */
 static size_t find_dirt(const kv_message_t *message, size_t offset)
 {
-    for (; offset % sizeof(uint64_t) != 0; offset++) {
-        if (message->value[offset] != 0) {
-            return offset;
-        }
-    }
-    if (bytes_all_zero(message->value + offset, KV_VALUE_MAX - offset)) {
+    if (zero_from(message, offset)) {
         return KV_VALUE_MAX;
     }
     while (message->value[offset] == 0) {
@@ -50,7 +54,7 @@ static size_t find_dirt(const kv_message_t *message, size_t offset)
 /* Gives a value that came as a C string its length. */
 static void measure_string(kv_message_t *message)
 {
-    if (bytes_all_zero(message->value, KV_VALUE_MAX)) {
+    if (zero_from(message, 0)) {
         return;
     }
     size_t length = strnlen((const char *)message->value, KV_VALUE_MAX);
