@@ -3,20 +3,6 @@
 
 #include <assert.h>
 
-void bucket_lock(struct bucket *bucket)
-{
-    int error = pthread_mutex_lock(&bucket->lock);
-    assert(error == 0);
-    (void)error;
-}
-
-void bucket_unlock(struct bucket *bucket)
-{
-    int error = pthread_mutex_unlock(&bucket->lock);
-    assert(error == 0);
-    (void)error;
-}
-
 /* The size may have grown since it was read.  Then the bucket found was split,
  * and the record, if it moved, went to the bucket that the next set bit of the
  * hash names; which may have been split in its turn. */

@@ -13,6 +13,7 @@
 
 #include "table/table.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #if defined(__SSE2__)
@@ -198,8 +199,25 @@ struct bucket *bucket_acquire(struct table *table, uint64_t hash);
 /* The same for readers: not while changes that belong together are half
  * done. */
 struct bucket *bucket_acquire_settled(struct table *table, uint64_t hash);
-void bucket_lock(struct bucket *bucket);
-void bucket_unlock(struct bucket *bucket);
+static inline void bucket_lock(struct bucket *bucket)
+{
+    int error = pthread_mutex_lock(&bucket->lock);
+    assert(error == 0);
+    (void)error;
+}
+
+static inline void bucket_unlock(struct bucket *bucket)
+{
+    int error = pthread_mutex_unlock(&bucket->lock);
+    assert(error == 0);
+    (void)error;
+}
+
+/* For the committing thread, which alone lets the table grow. */
+static inline struct bucket *bucket_of(struct table *table, uint64_t hash)
+{
+    return &table->buckets[bucket_index(hash, bucket_count(table))];
+}
 
 /* For the committing thread: hands the bucket's records to the snapshot if it
  * does not have them.  Lets go of the mutex meanwhile, so that readers do not

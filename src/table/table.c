@@ -315,9 +315,7 @@ uint64_t table_overflow_buckets(const struct table *table)
 const struct record *table_find(
     struct table *table, uint64_t hash, const uint8_t key[KV_KEY_SIZE])
 {
-    struct bucket *head =
-        &table->buckets[bucket_index(hash, table_buckets(table))];
-    struct place place = bucket_find(table, head, hash, key);
+    struct place place = bucket_find(table, bucket_of(table, hash), hash, key);
     return place.bucket != NULL
                ? &table->slots[bucket_slot(place.bucket, place.entry)]
                : NULL;
@@ -371,7 +369,8 @@ bool table_publish(struct table *table, struct record *record)
 {
     uint32_t slot = (uint32_t)(record - table->slots);
     assert(slot >= 1 && slot <= table->slots_used);
-    struct bucket *head = bucket_acquire(table, record->hash);
+    struct bucket *head = bucket_of(table, record->hash);
+    bucket_lock(head);
     bucket_save_locked(table, head);
     note_expiry(head, record->expire_ms);
     struct place place = bucket_find(table, head, record->hash, record->key);
@@ -395,7 +394,8 @@ bool table_publish(struct table *table, struct record *record)
 bool table_remove(
     struct table *table, uint64_t hash, const uint8_t key[KV_KEY_SIZE])
 {
-    struct bucket *head = bucket_acquire(table, hash);
+    struct bucket *head = bucket_of(table, hash);
+    bucket_lock(head);
     struct place place = bucket_find(table, head, hash, key);
     if (place.bucket == NULL) {
         bucket_unlock(head);
@@ -416,7 +416,8 @@ void table_save(struct table *table, uint64_t hash)
     if (table->generation == 0) {
         return; /* there was no snapshot yet */
     }
-    struct bucket *head = bucket_acquire(table, hash);
+    struct bucket *head = bucket_of(table, hash);
+    bucket_lock(head);
     bucket_save_locked(table, head);
     bucket_unlock(head);
 }
