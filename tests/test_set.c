@@ -46,7 +46,7 @@ static uint32_t run(struct world *world, char *line, const char *expected)
             (struct resp_arg){(uint8_t *)word, (uint32_t)strlen(word)};
     }
     REQUIRE(command_prepare(&call, why));
-    call.hash = view_name(&world->view, call.key).hash;
+    call.key.hash = view_name(&world->view, call.key.bytes).hash;
     world->out.size = 0;
     view_chain_begin(&world->view, true);
     CHECK(command_run(&call, &world->view, &world->out));

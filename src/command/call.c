@@ -13,8 +13,7 @@ bool call_key(struct call *call, uint32_t i, struct key *key)
 {
     const struct resp_arg *arg = &call->args[i];
     if ((int)i == call->command->first) {
-        memcpy(key->bytes, call->key, KV_KEY_SIZE);
-        key->hash = call->hash;
+        *key = call->key;
         return true;
     }
     if (!command_key(arg, key->bytes)) {

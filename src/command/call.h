@@ -35,13 +35,24 @@ struct place {
     struct conn *conn;
 };
 
+/* A key as a record has it. */
+struct key {
+    uint8_t bytes[KV_KEY_SIZE];
+    uint64_t hash;
+};
+
+static inline struct name key_name(const struct key *key)
+{
+    return (struct name){key->hash, key->bytes};
+}
+
 struct call {
     const struct command *command;
     struct resp_arg *args; /* args[0]: the name */
     uint32_t count;
-    uint8_t version;          /* of RESP */
-    uint8_t key[KV_KEY_SIZE]; /* the first key, padded; zero if there is none */
-    uint64_t hash;            /* of it, once storage has it */
+    uint8_t version; /* of RESP */
+    struct key key;  /* the first one, all zero if there is none; storage fills
+                        its hash */
     struct view *view;
     struct resp_reply reply;
     struct session *session;         /* while the connection executes it */
@@ -58,8 +69,7 @@ static inline void call_init(
     call->args = NULL;
     call->count = 0;
     call->version = version;
-    memset(call->key, 0, sizeof call->key);
-    call->hash = 0;
+    call->key = (struct key){0};
     call->view = NULL;
     call->reply = (struct resp_reply){0};
     call->session = NULL;
@@ -67,24 +77,7 @@ static inline void call_init(
     call->place = (struct place){0};
 }
 
-/* A key as a record has it. */
-struct key {
-    uint8_t bytes[KV_KEY_SIZE];
-    uint64_t hash;
-};
-
-static inline struct name key_name(const struct key *key)
-{
-    return (struct name){key->hash, key->bytes};
-}
-
 /* ---- Arguments ----------------------------------------------------------- */
-
-/* The first key, of a command whose row has one. */
-static inline struct name call_name(const struct call *call)
-{
-    return (struct name){call->hash, call->key};
-}
 
 /* Argument number i as a key.  False if it is none: the reply says why. */
 bool call_key(struct call *call, uint32_t i, struct key *key);

@@ -69,7 +69,7 @@ static bool check_sizes(struct call *call, char why[COMMAND_WHY_MAX])
         const struct resp_arg *arg = &call->args[i];
         if (i == key && i <= last) {
             key += (uint32_t)command->step;
-            if (i == 1 ? !command_key(arg, call->key) : !is_key(arg)) {
+            if (i == 1 ? !command_key(arg, call->key.bytes) : !is_key(arg)) {
                 command_key_why(arg, why);
                 return false;
             }

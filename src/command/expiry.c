@@ -109,20 +109,20 @@ static bool is_wanted(
 
 static void expire(struct call *call, unsigned form)
 {
-    struct key key;
     unsigned option;
     int64_t expire_ms;
     if (!read_options(call, &option) ||
-        !expiry_read(call, 2, form, &expire_ms) || !call_key(call, 1, &key)) {
+        !expiry_read(call, 2, form, &expire_ms)) {
         return;
     }
-    const struct record *record = call_find(call, &key);
+    const struct record *record = call_find(call, &call->key);
     if (record == NULL || !is_wanted(option, record, expire_ms)) {
         resp_number(&call->reply, 0);
         return;
     }
     bool over = expire_ms <= call->view->now_ms;
-    if (over ? call_remove(call, &key) : expiry_set(call, &key, expire_ms)) {
+    if (over ? call_remove(call, &call->key)
+             : expiry_set(call, &call->key, expire_ms)) {
         resp_number(&call->reply, 1);
     }
 }
@@ -149,14 +149,10 @@ void expiry_pexpireat(struct call *call)
 
 void expiry_persist(struct call *call)
 {
-    struct key key;
-    if (!call_key(call, 1, &key)) {
-        return;
-    }
-    const struct record *record = call_find(call, &key);
+    const struct record *record = call_find(call, &call->key);
     if (record == NULL || record->expire_ms == 0) {
         resp_number(&call->reply, 0);
-    } else if (expiry_set(call, &key, 0)) {
+    } else if (expiry_set(call, &call->key, 0)) {
         resp_number(&call->reply, 1);
     }
 }
@@ -166,11 +162,7 @@ void expiry_persist(struct call *call)
 static void tell(struct call *call, unsigned form)
 {
     enum { NO_KEY = -2, NO_END = -1 };
-    struct key key;
-    if (!call_key(call, 1, &key)) {
-        return;
-    }
-    const struct record *record = call_find(call, &key);
+    const struct record *record = call_find(call, &call->key);
     if (record == NULL || record->expire_ms == 0) {
         resp_number(&call->reply, record == NULL ? NO_KEY : NO_END);
         return;

@@ -34,11 +34,7 @@ void keys_exists(struct call *call)
 
 void keys_type(struct call *call)
 {
-    struct key key;
-    if (!call_key(call, 1, &key)) {
-        return;
-    }
-    const struct record *record = call_find(call, &key);
+    const struct record *record = call_find(call, &call->key);
     resp_simple(
         &call->reply, record == NULL ? "none" : kind_name(record->kind));
 }

@@ -7,14 +7,10 @@
 
 /* ---- One string ---------------------------------------------------------- */
 
-bool strings_find(
-    struct call *call, struct key *key, const struct record **record)
+bool strings_find(struct call *call, const struct record **record)
 {
     bool wrong;
-    if (!call_key(call, 1, key)) {
-        return false;
-    }
-    *record = call_find_kind(call, key, KIND_STRING, &wrong);
+    *record = call_find_kind(call, &call->key, KIND_STRING, &wrong);
     return !wrong;
 }
 
@@ -27,14 +23,13 @@ void strings_reply(struct call *call, const struct record *record)
     }
 }
 
-bool strings_put(
-    struct call *call, const struct key *key, const struct string *string)
+bool strings_put(struct call *call, const struct string *string)
 {
     if (string->expire_ms == 0 || string->expire_ms > call->view->now_ms) {
-        return call_put(call, key, string);
+        return call_put(call, &call->key, string);
     }
-    return view_find_any(call->view, key_name(key)) == NULL ||
-           call_remove(call, key);
+    return view_find_any(call->view, key_name(&call->key)) == NULL ||
+           call_remove(call, &call->key);
 }
 
 bool strings_size(struct call *call, uint64_t size)
@@ -50,7 +45,7 @@ bool strings_size(struct call *call, uint64_t size)
 
 void strings_get(struct call *call)
 {
-    const struct record *record = view_find(call->view, call_name(call));
+    const struct record *record = view_find(call->view, key_name(&call->key));
     if (record != NULL && record->kind != KIND_STRING) {
         call_wrong_type(call);
     } else {
@@ -60,14 +55,13 @@ void strings_get(struct call *call)
 
 void strings_getdel(struct call *call)
 {
-    struct key key;
     const struct record *record;
-    if (!strings_find(call, &key, &record)) {
+    if (!strings_find(call, &record)) {
         return;
     }
     strings_reply(call, record);
     if (record != NULL) {
-        (void)call_remove(call, &key); /* false: all is undone */
+        (void)call_remove(call, &call->key); /* false: all is undone */
     }
 }
 
@@ -78,33 +72,28 @@ static struct string string_of(const struct resp_arg *arg)
 
 void strings_getset(struct call *call)
 {
-    struct key key;
     const struct record *record;
     struct record old;
-    if (!strings_find(call, &key, &record)) {
+    if (!strings_find(call, &record)) {
         return;
     }
     if (record != NULL) {
         old = *record;
     }
     const struct string string = string_of(&call->args[2]);
-    if (call_put(call, &key, &string)) {
+    if (call_put(call, &call->key, &string)) {
         strings_reply(call, record != NULL ? &old : NULL);
     }
 }
 
 void strings_setnx(struct call *call)
 {
-    struct key key;
-    if (!call_key(call, 1, &key)) {
-        return;
-    }
-    if (call_find(call, &key) != NULL) {
+    if (call_find(call, &call->key) != NULL) {
         resp_number(&call->reply, 0);
         return;
     }
     const struct string string = string_of(&call->args[2]);
-    if (call_put(call, &key, &string)) {
+    if (call_put(call, &call->key, &string)) {
         resp_number(&call->reply, 1);
     }
 }

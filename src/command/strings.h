@@ -8,15 +8,14 @@
 
 #include "command/call.h"
 
-/* The string at argument 1, NULL if there is none, and its key.  False if it
- * is something else: the reply says so. */
-bool strings_find(
-    struct call *call, struct key *key, const struct record **record);
+/* The string at the first key, NULL if there is none.  False if it is something
+ * else: the reply says so. */
+bool strings_find(struct call *call, const struct record **record);
 /* A value, or null without a record. */
 void strings_reply(struct call *call, const struct record *record);
-/* As call_put, but what would have expired already is not kept. */
-bool strings_put(
-    struct call *call, const struct key *key, const struct string *string);
+/* As call_put of the first key, but what would have expired already is not
+ * kept. */
+bool strings_put(struct call *call, const struct string *string);
 /* False if a value may not have so many bytes: the reply says so. */
 bool strings_size(struct call *call, uint64_t size);
 

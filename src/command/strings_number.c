@@ -6,21 +6,20 @@
 #include <math.h>
 
 /* Writes what the record's value has become; it keeps its expiry. */
-static bool put_number(struct call *call, const struct key *key,
-    const struct record *record, struct string string)
+static bool put_number(
+    struct call *call, const struct record *record, struct string string)
 {
     string.expire_ms = record != NULL ? record->expire_ms : 0;
-    return call_put(call, key, &string);
+    return call_put(call, &call->key, &string);
 }
 
 static void add(struct call *call, int64_t delta)
 {
-    struct key key;
     const struct record *record;
     bool overflow;
     int64_t number = 0;
     uint8_t text[DECIMAL_MAX];
-    if (!strings_find(call, &key, &record)) {
+    if (!strings_find(call, &record)) {
         return;
     }
     if (record != NULL &&
@@ -34,7 +33,7 @@ static void add(struct call *call, int64_t delta)
     }
     const struct string string = {
         .bytes = text, .size = decimal_format(number, text)};
-    if (put_number(call, &key, record, string)) {
+    if (put_number(call, record, string)) {
         resp_number(&call->reply, number);
     }
 }
@@ -72,13 +71,12 @@ void strings_decrby(struct call *call)
 
 void strings_incrbyfloat(struct call *call)
 {
-    struct key key;
     const struct record *record;
     const struct resp_arg *arg = &call->args[2];
     long double number = 0;
     long double delta;
     uint8_t text[DECIMAL_FLOAT_MAX];
-    if (!strings_find(call, &key, &record)) {
+    if (!strings_find(call, &record)) {
         return;
     }
     if ((record != NULL &&
@@ -94,8 +92,7 @@ void strings_incrbyfloat(struct call *call)
     }
     const struct string string = {
         .bytes = text, .size = decimal_format_float(number, text)};
-    if (strings_size(call, string.size) &&
-        put_number(call, &key, record, string)) {
+    if (strings_size(call, string.size) && put_number(call, record, string)) {
         resp_bulk(&call->reply, text, string.size);
     }
 }

@@ -3,17 +3,16 @@
 
 void strings_strlen(struct call *call)
 {
-    struct key key;
     const struct record *record;
-    if (strings_find(call, &key, &record)) {
+    if (strings_find(call, &record)) {
         resp_number(&call->reply, record != NULL ? record->value_len : 0);
     }
 }
 
 /* Writes bytes at a place of the value, zeros where it had none; what follows
  * them stays. */
-static void write_at(struct call *call, const struct key *key,
-    const struct record *record, uint64_t at, const struct resp_arg *arg)
+static void write_at(struct call *call, const struct record *record,
+    uint64_t at, const struct resp_arg *arg)
 {
     uint8_t value[KV_VALUE_MAX] = {0};
     uint64_t old_size = record != NULL ? record->value_len : 0;
@@ -30,24 +29,22 @@ static void write_at(struct call *call, const struct key *key,
         .size = u64_max(old_size, end),
         .expire_ms = record != NULL ? record->expire_ms : 0,
     };
-    if (call_put(call, key, &string)) {
+    if (call_put(call, &call->key, &string)) {
         resp_number(&call->reply, (int64_t)string.size);
     }
 }
 
 void strings_append(struct call *call)
 {
-    struct key key;
     const struct record *record;
-    if (strings_find(call, &key, &record)) {
-        write_at(call, &key, record, record != NULL ? record->value_len : 0,
+    if (strings_find(call, &record)) {
+        write_at(call, record, record != NULL ? record->value_len : 0,
             &call->args[2]);
     }
 }
 
 void strings_setrange(struct call *call)
 {
-    struct key key;
     const struct record *record;
     int64_t offset;
     if (!call_integer(call, 2, &offset)) {
@@ -57,14 +54,14 @@ void strings_setrange(struct call *call)
         resp_error(&call->reply, "ERR offset is out of range");
         return;
     }
-    if (!strings_find(call, &key, &record)) {
+    if (!strings_find(call, &record)) {
         return;
     }
     if (call->args[3].size == 0) {
         resp_number(&call->reply, record != NULL ? record->value_len : 0);
         return;
     }
-    write_at(call, &key, record, (uint64_t)offset, &call->args[3]);
+    write_at(call, record, (uint64_t)offset, &call->args[3]);
 }
 
 /* An end of a range as a place in a value; a negative one counts from its
@@ -77,12 +74,11 @@ static int64_t place_of(int64_t index, int64_t size)
 
 void strings_getrange(struct call *call)
 {
-    struct key key;
     const struct record *record;
     int64_t from;
     int64_t to;
     if (!call_integer(call, 2, &from) || !call_integer(call, 3, &to) ||
-        !strings_find(call, &key, &record)) {
+        !strings_find(call, &record)) {
         return;
     }
     int64_t size = record != NULL ? record->value_len : 0;

@@ -104,10 +104,10 @@ static bool is_wanted(const struct call *call, const struct options *options,
 
 /* SET with conditions, or what depends on the value that there is.  With GET
  * the old value is the reply, whether a new one is set or not. */
-static void set(struct call *call, const struct options *options,
-    const struct key *key, struct string *string)
+static void set(
+    struct call *call, const struct options *options, struct string *string)
 {
-    const struct record *record = call_find(call, key);
+    const struct record *record = call_find(call, &call->key);
     bool get = (options->given & GET) != 0;
     struct record old;
     if (record != NULL && record->kind != KIND_STRING &&
@@ -125,7 +125,7 @@ static void set(struct call *call, const struct options *options,
     if (record != NULL && (options->given & KEEPTTL) != 0) {
         string->expire_ms = record->expire_ms;
     }
-    if (!strings_put(call, key, string)) {
+    if (!strings_put(call, string)) {
         return;
     }
     if (get) {
@@ -137,30 +137,27 @@ static void set(struct call *call, const struct options *options,
 
 void strings_set(struct call *call)
 {
-    struct key key;
     struct options options;
     struct string string = {
         .bytes = call->args[2].bytes, .size = call->args[2].size};
     if (!read_options(call, 3, OF_SET, &options) ||
         (options.time_at != 0 && !expiry_read(call, options.time_at,
-                                     options.form, &string.expire_ms)) ||
-        !call_key(call, 1, &key)) {
+                                     options.form, &string.expire_ms))) {
         return;
     }
     if ((options.given & ~TIMES) != 0) {
-        set(call, &options, &key, &string);
-    } else if (strings_put(call, &key, &string)) {
+        set(call, &options, &string);
+    } else if (strings_put(call, &string)) {
         resp_ok(&call->reply);
     }
 }
 
 static void set_with_time(struct call *call, unsigned form)
 {
-    struct key key;
     struct string string = {
         .bytes = call->args[3].bytes, .size = call->args[3].size};
     if (expiry_read(call, 2, form, &string.expire_ms) &&
-        call_key(call, 1, &key) && call_put(call, &key, &string)) {
+        call_put(call, &call->key, &string)) {
         resp_ok(&call->reply);
     }
 }
@@ -179,12 +176,11 @@ void strings_psetex(struct call *call)
 
 void strings_getex(struct call *call)
 {
-    struct key key;
     struct options options;
     const struct record *record;
     int64_t expire_ms = 0;
     if (!read_options(call, 2, OF_GETEX, &options) ||
-        !strings_find(call, &key, &record)) {
+        !strings_find(call, &record)) {
         return;
     }
     if (record == NULL) {
@@ -198,9 +194,9 @@ void strings_getex(struct call *call)
     strings_reply(call, record);
     /* What changes it fails only where all is undone, the reply too. */
     if (options.time_at != 0 && expire_ms <= call->view->now_ms) {
-        (void)call_remove(call, &key);
+        (void)call_remove(call, &call->key);
     } else if (options.time_at != 0 ||
                ((options.given & PERSIST) != 0 && record->expire_ms != 0)) {
-        (void)expiry_set(call, &key, expire_ms);
+        (void)expiry_set(call, &call->key, expire_ms);
     }
 }

@@ -60,7 +60,7 @@ void transaction_queue(struct transaction *transaction, struct call *call)
         .count = call->count,
         .at = transaction->bytes.size,
     };
-    memcpy(queued.key, call->key, sizeof queued.key);
+    memcpy(queued.key, call->key.bytes, sizeof queued.key);
     if ((call->command->flags & (COMMAND_SESSION | COMMAND_LONE)) != 0 &&
         call->command->run != transaction_unwatch) {
         transaction->broken = true;
@@ -220,8 +220,8 @@ void transaction_exec(struct call *call)
         part.args = args;
         part.count = queued[i].count;
         part.transaction = NULL;
-        memcpy(part.key, queued[i].key, sizeof part.key);
-        part.hash = view_name(call->view, part.key).hash;
+        memcpy(part.key.bytes, queued[i].key, sizeof part.key.bytes);
+        part.key.hash = view_name(call->view, part.key.bytes).hash;
         point_at_args(transaction, &queued[i], args);
         part.command->run(&part);
         call->reply.failed = part.reply.failed;

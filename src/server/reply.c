@@ -75,7 +75,7 @@ void reply_print(const struct worker *worker, const struct conn *conn,
         return;
     }
     if (call != NULL) {
-        print_key(call->key, key);
+        print_key(call->key.bytes, key);
     }
     diag_line(worker->options.diag, "%s: %s \"%s\": %s", conn->session->peer,
         call != NULL ? call->command->name : "-", key,

@@ -282,7 +282,7 @@ bool commit_mark(struct storage *storage)
 static const uint8_t *key_of(const struct op *op)
 {
     if (op->verb == VERB_CALL) {
-        return op->state != OP_REFUSED ? op->call->key : NULL;
+        return op->state != OP_REFUSED ? op->call->key.bytes : NULL;
     }
     bool has = op->verb != VERB_SWEEP && (verb_flags(op->verb) & VERB_KEY) != 0;
     return has ? op->message->key : NULL;
@@ -292,7 +292,7 @@ static void note_hash(struct table *table, struct op *op, uint64_t hash)
 {
     op->hash = hash;
     if (op->verb == VERB_CALL) {
-        op->call->hash = hash;
+        op->call->key.hash = hash;
     }
     table_prefetch_bucket(table, hash);
 }
@@ -361,7 +361,7 @@ void storage_call(
     lock(&storage->commit);
     struct view view = commit_shared_view(storage);
     view.still = true;
-    call->hash = table_hash(storage->table, call->key);
+    call->key.hash = table_hash(storage->table, call->key.bytes);
     (void)command_run(call, &view, out);
     unlock(&storage->commit);
 }
