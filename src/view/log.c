@@ -37,11 +37,6 @@ static void append_flush(struct view *view, unsigned linked)
 
 /* ---- At once ------------------------------------------------------------- */
 
-static bool at_once(const struct view *view)
-{
-    return view->wal != NULL && !view->overlay->deferred;
-}
-
 static unsigned linked(const struct view *view)
 {
     return view->overlay->in_chain ? KV_LINKED : 0;
@@ -59,21 +54,21 @@ void view_log(struct view *view, const kv_message_t *message, uint8_t verb,
 
 void view_log_record(struct view *view, const struct record *record)
 {
-    if (at_once(view)) {
+    if (view_at_once(view)) {
         append_record(view, record, linked(view));
     }
 }
 
 void view_log_drop(struct view *view, struct name name)
 {
-    if (at_once(view)) {
+    if (view_at_once(view)) {
         append_drop(view, name, linked(view));
     }
 }
 
 void view_log_flush(struct view *view)
 {
-    if (at_once(view)) {
+    if (view_at_once(view)) {
         append_flush(view, linked(view));
     }
 }

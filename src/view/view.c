@@ -54,8 +54,9 @@ static void note_order(struct view *view, const struct change *change)
     view->overlay->together = view->overlay->together || change != last;
 }
 
-/* Takes note of how a change is, once a chain. */
-static void remember(struct view *view, struct change *change, bool made)
+/* Takes note of how a change is, once a chain; one that the chain made needs
+ * no note. */
+static void remember(struct view *view, struct change *change)
 {
     struct overlay *overlay = view->overlay;
     if (!overlay->in_chain || change->chain == overlay->chain) {
@@ -65,10 +66,9 @@ static void remember(struct view *view, struct change *change, bool made)
     change->chain = overlay->chain;
     struct undo *undo = &overlay->undo[overlay->undo_count++];
     undo->change = (uint32_t)(change - overlay->changes);
-    undo->made = made;
     undo->removed = change->record == NULL;
     undo->in_log = change->in_log;
-    if (!made && change->record != NULL) {
+    if (change->record != NULL) {
         undo->record = *change->record;
     }
 }
@@ -84,14 +84,13 @@ static inline struct change *make_change(
     change->place = (uint16_t)(place - overlay->index);
     change->hash = name.hash;
     change->record = NULL;
-    change->chain = 0;
+    change->chain = overlay->chain;
     change->in_table = in_table;
     change->in_log = in_table;
     change->pending = false;
     memcpy(change->key, name.key, KV_KEY_SIZE);
     overlay->added -= in_table ? 1 : 0;
     overlay->inner -= in_table ? inner_one(name.hash) : 0;
-    remember(view, change, true);
     return change;
 }
 
@@ -178,11 +177,6 @@ uint64_t view_space(const struct view *view)
     return records < capacity ? capacity - records : 0;
 }
 
-bool view_full(const struct view *view)
-{
-    return view->overlay != NULL && view->overlay->full;
-}
-
 /* ---- Changing ------------------------------------------------------------ */
 
 /* What is not deferred is logged at once. */
@@ -213,7 +207,7 @@ static inline struct record *edit(struct view *view, struct name name,
     if (change == NULL) {
         change = make_change(view, name, place, in_table);
     } else {
-        remember(view, change, false);
+        remember(view, change);
         note_order(view, change);
     }
     if (change->record == NULL) {
@@ -249,7 +243,7 @@ bool view_remove(struct view *view, struct name name)
     if (change == NULL) {
         change = make_change(view, name, place, true);
     } else {
-        remember(view, change, false);
+        remember(view, change);
         note_order(view, change);
         give_back(view, change);
     }
@@ -313,39 +307,47 @@ void view_chain_begin(struct view *view, bool deferred)
     overlay->in_chain = true;
     overlay->deferred = deferred;
     overlay->chain_pending = overlay->pending_count;
-    overlay->undo_count = 0;
     overlay->chain++;
     overlay->chain_count = overlay->count;
     overlay->chain_frames = overlay->frames;
-    overlay->chain_lsn = view->wal != NULL ? wal_next_lsn(view->wal) : 0;
+    if (view_at_once(view)) {
+        overlay->chain_lsn = wal_next_lsn(view->wal);
+    }
 }
 
 void view_chain_end(struct view *view)
 {
     struct overlay *overlay = view->overlay;
     assert(overlay->in_chain && !overlay->full);
-    overlay->in_chain = false;
-    overlay->deferred = false;
-    overlay->together = overlay->together || overlay->undo_count > 1;
-    if (view->wal != NULL && wal_next_lsn(view->wal) > overlay->chain_lsn) {
+    uint32_t made = overlay->count - overlay->chain_count;
+    if (made + overlay->undo_count > 1) {
+        overlay->together = true;
+    }
+    if (view_at_once(view) && wal_next_lsn(view->wal) > overlay->chain_lsn) {
         wal_close_chain(view->wal);
     }
+    overlay->undo_count = 0;
+    overlay->in_chain = false;
+    overlay->deferred = false;
+}
+
+/* Takes away the last change, which the chain made. */
+static void unmake_change(struct view *view)
+{
+    struct overlay *overlay = view->overlay;
+    struct change *change = &overlay->changes[--overlay->count];
+    give_back(view, change);
+    overlay->added += change->in_table ? 1 : 0;
+    overlay->inner += change->in_table ? inner_one(change->hash) : 0;
+    overlay->index[change->place] = 0;
 }
 
 static void undo_change(struct view *view, const struct undo *undo)
 {
-    struct overlay *overlay = view->overlay;
-    struct change *change = &overlay->changes[undo->change];
+    struct change *change = &view->overlay->changes[undo->change];
     change->chain = 0;
     change->in_log = undo->in_log;
-    if (undo->made) {
-        give_back(view, change);
-        overlay->added += change->in_table ? 1 : 0;
-        overlay->inner += change->in_table ? inner_one(change->hash) : 0;
-        overlay->index[change->place] = 0;
-        overlay->count--;
-        assert(undo->change == overlay->count);
-    } else if (undo->removed) {
+    if (undo->removed) {
         give_back(view, change);
     } else {
         if (change->record == NULL) {
@@ -355,15 +357,13 @@ static void undo_change(struct view *view, const struct undo *undo)
     }
 }
 
-/* Backwards: so the changes that the chain made are the last ones, in the view
- * and in every run of the index.  A chain that emptied the table is the first
- * one of its group that changed anything. */
+/* The changes that the chain made are the last ones, in the view and, the last
+ * one first, in every run of the index.  A chain that emptied the table is the
+ * first one of its group that changed anything. */
 void view_chain_abort(struct view *view)
 {
     struct overlay *overlay = view->overlay;
     assert(overlay->in_chain);
-    overlay->in_chain = false;
-    overlay->deferred = false;
     overlay->full = false;
     while (overlay->pending_count > overlay->chain_pending) {
         uint16_t number = overlay->pending[--overlay->pending_count];
@@ -372,13 +372,18 @@ void view_chain_abort(struct view *view)
     if (overlay->flushed && overlay->flush_chain == overlay->chain) {
         give_all_back(view);
     }
+    while (overlay->count > overlay->chain_count) {
+        unmake_change(view);
+    }
     while (overlay->undo_count > 0) {
         undo_change(view, &overlay->undo[--overlay->undo_count]);
     }
     overlay->frames = overlay->chain_frames;
-    if (view->wal != NULL) {
+    if (view_at_once(view)) {
         wal_take_back(view->wal, overlay->chain_lsn);
     }
+    overlay->in_chain = false;
+    overlay->deferred = false;
 }
 
 /* ---- Groups -------------------------------------------------------------- */

@@ -50,10 +50,9 @@ struct change {
     uint8_t key[KV_KEY_SIZE];
 };
 
-/* How a change was before the chain touched it. */
+/* How a change was before the chain touched it, which did not make it. */
 struct undo {
     uint32_t change;
-    bool made; /* by the chain: it goes altogether */
     bool removed;
     bool in_log;
     struct record record;
@@ -70,17 +69,17 @@ struct overlay {
     bool full;    /* something found no room: the chain is to be undone */
     bool flushed; /* the table is to be emptied before the changes */
     bool in_chain;
-    bool deferred;          /* what the chain does is logged later */
-    bool pending_flush;     /* that all records are gone is to be logged */
-    bool together;          /* readers must see all changes at once */
-    uint32_t chain;         /* of the group's, the one that has begun last */
-    uint32_t flush_chain;   /* of the one that flushed */
-    uint32_t chain_count;   /* changes when the chain began */
-    uint32_t chain_frames;  /* frames then */
-    uint32_t chain_pending; /* pending_count then */
+    bool deferred;        /* what the chain does is logged later */
+    bool pending_flush;   /* that all records are gone is to be logged */
+    bool together;        /* readers must see all changes at once */
+    uint32_t chain;       /* of the group's, the one that has begun last */
+    uint32_t flush_chain; /* of the one that flushed */
+    uint32_t chain_count; /* changes when the chain began */
+    uint64_t chain_lsn; /* of the next frame then, of what is logged at once */
+    uint32_t chain_frames; /* frames then */
     uint32_t pending_count;
-    uint64_t chain_lsn; /* of the next frame then */
-    uint64_t stamp;     /* of the last change */
+    uint64_t stamp;         /* of the last change */
+    uint32_t chain_pending; /* pending_count when the chain began */
     /* Keys of inner records that may have to be found again without a search,
      * the newest ones; some may be gone. */
     uint8_t noted[VIEW_NOTED_MAX][KV_KEY_SIZE];
@@ -161,6 +160,11 @@ void view_log(struct view *view, const kv_message_t *message, uint8_t verb,
 void view_log_record(struct view *view, const struct record *record);
 void view_log_drop(struct view *view, struct name name);
 void view_log_flush(struct view *view);
+/* True if they do; what a deferred chain does is not in the log when it ends. */
+static inline bool view_at_once(const struct view *view)
+{
+    return view->wal != NULL && !view->overlay->deferred;
+}
 /* Logs, in one chain, what deferred chains have done. */
 void view_log_pending(struct view *view);
 /* True if they have done anything. */
@@ -194,7 +198,10 @@ static inline uint32_t view_room(const struct view *view)
 }
 
 /* True if something found no room. */
-bool view_full(const struct view *view);
+static inline bool view_full(const struct view *view)
+{
+    return view->overlay != NULL && view->overlay->full;
+}
 
 /* Shows every record of one bucket, as table_visit does, as the view has them;
  * before the first call *position is 0 or any, after the last one 0. */
