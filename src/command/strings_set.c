@@ -61,11 +61,10 @@ static const struct row *find_row(
     return NULL;
 }
 
-/* Reads the options from argument number i on. */
+/* Reads the options from argument number i on; none are given so far. */
 static bool read_options(
     struct call *call, uint32_t i, unsigned allowed, struct options *options)
 {
-    *options = (struct options){0};
     for (; i < call->count; i++) {
         const struct row *row = find_row(call, i, allowed);
         if (row == NULL || (options->given & row->against) != 0 ||
@@ -137,10 +136,10 @@ static void set(
 
 void strings_set(struct call *call)
 {
-    struct options options;
+    struct options options = {0};
     struct string string = {
         .bytes = call->args[2].bytes, .size = call->args[2].size};
-    if (!read_options(call, 3, OF_SET, &options) ||
+    if ((call->count > 3 && !read_options(call, 3, OF_SET, &options)) ||
         (options.time_at != 0 && !expiry_read(call, options.time_at,
                                      options.form, &string.expire_ms))) {
         return;
@@ -176,7 +175,7 @@ void strings_psetex(struct call *call)
 
 void strings_getex(struct call *call)
 {
-    struct options options;
+    struct options options = {0};
     const struct record *record;
     int64_t expire_ms = 0;
     if (!read_options(call, 2, OF_GETEX, &options) ||

@@ -95,8 +95,6 @@ static bool plan_call(struct view *view, struct batch *batch, struct op *op)
         refuse_call(batch, op, KV_READ_ONLY, view->refusal);
         return true;
     }
-    bool fresh = view->overlay->frames == 0 &&
-                 view->overlay->frames_max == GROUP_CHANGES_MAX;
     view_chain_begin(view, true);
     if (group_call(view, batch, op)) {
         view_chain_end(view);
@@ -104,6 +102,8 @@ static bool plan_call(struct view *view, struct batch *batch, struct op *op)
     }
     bool full = view_full(view);
     view_chain_abort(view);
+    bool fresh = view->overlay->frames == 0 &&
+                 view->overlay->frames_max == GROUP_CHANGES_MAX;
     if (full && fresh) {
         char why[STORAGE_WHY_MAX];
         snprintf(why, sizeof why,
