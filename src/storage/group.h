@@ -25,8 +25,8 @@ struct position {
 /* Asks for the records of AHEAD operations from number from on, of those in
  * this state; returns the number behind them.  Many at a time: the processor
  * waits for the address of a page at a prefetch, but looks for several pages at
- * once where prefetches follow each other.  Of a record that is overwritten
- * only the identity is needed. */
+ * once where prefetches follow each other.  The value too where it is
+ * overwritten, since its slot is one of the next that are filled. */
 static inline uint32_t group_prefetch(const struct table *table,
     const struct batch *batch, uint32_t from, enum op_state state)
 {
@@ -34,7 +34,7 @@ static inline uint32_t group_prefetch(const struct table *table,
         const struct op *op = &batch->ops[i];
         if (op->state == (uint8_t)state &&
             (verb_flags(op->verb) & VERB_KEY) != 0) {
-            table_prefetch_record(table, op->hash, op->verb != KV_PUT);
+            table_prefetch_record(table, op->hash, true);
         }
     }
     return from + AHEAD;
