@@ -63,7 +63,7 @@ enum tabled_state tabled_get(
     sample_key(number, key);
     uint64_t hash = table_hash(table, key);
     table_prefetch_bucket(table, hash);
-    table_prefetch_record(table, hash, true);
+    table_prefetch_record(table, hash);
     const struct record *record = table_acquire(table, hash, key, &held);
     enum tabled_state state = judge(record, number, version);
     table_release(held);

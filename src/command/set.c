@@ -207,7 +207,7 @@ static void walk_block(struct set_walk *walk)
         table_prefetch_bucket(set->view->table, walk->hashes[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        table_prefetch_record(set->view->table, walk->hashes[i], true);
+        table_prefetch_record(set->view->table, walk->hashes[i]);
     }
 }
 

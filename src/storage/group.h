@@ -34,7 +34,7 @@ static inline uint32_t group_prefetch(const struct table *table,
         const struct op *op = &batch->ops[i];
         if (op->state == (uint8_t)state &&
             (verb_flags(op->verb) & VERB_KEY) != 0) {
-            table_prefetch_record(table, op->hash, true);
+            table_prefetch_record(table, op->hash);
         }
     }
     return from + AHEAD;

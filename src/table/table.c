@@ -254,7 +254,7 @@ void table_prefetch_bucket(const struct table *table, uint64_t hash)
     __builtin_prefetch((const char *)bucket + CACHE_LINE, 0, 2);
 }
 
-void table_prefetch_record(const struct table *table, uint64_t hash, bool value)
+void table_prefetch_record(const struct table *table, uint64_t hash)
 {
     const struct bucket *bucket =
         &table->buckets[bucket_index(hash, bucket_count(table))];
@@ -264,8 +264,7 @@ void table_prefetch_record(const struct table *table, uint64_t hash, bool value)
     }
     uint32_t slot = bucket_slot(bucket, (unsigned)__builtin_ctz(marks));
     const char *record = (const char *)&table->slots[slot];
-    size_t size = value ? sizeof(struct record) : CACHE_LINE;
-    for (size_t i = 0; i < size; i += CACHE_LINE) {
+    for (size_t i = 0; i < sizeof(struct record); i += CACHE_LINE) {
         __builtin_prefetch(record + i, 0, 2);
     }
 }

@@ -107,11 +107,9 @@ void table_hash_four(const struct table *table,
 uint64_t table_hash_inner(
     const struct table *table, const uint8_t key[KV_KEY_SIZE]);
 /* Two passes over a batch that spare it the waits for memory: first the
- * buckets, then the records, of which value tells whether the value will be
- * read too.  Hints: they may miss, and change nothing. */
+ * buckets, then the records.  Hints: they may miss, and change nothing. */
 void table_prefetch_bucket(const struct table *table, uint64_t hash);
-void table_prefetch_record(
-    const struct table *table, uint64_t hash, bool value);
+void table_prefetch_record(const struct table *table, uint64_t hash);
 
 /* The record or NULL; *held, which table_release takes back, keeps it from
  * changing. */

@@ -135,7 +135,7 @@ static inline void view_prefetch(const struct view *view, struct name name)
 static inline void view_prefetch_record(
     const struct view *view, struct name name)
 {
-    table_prefetch_record(view->table, name.hash, true);
+    table_prefetch_record(view->table, name.hash);
 }
 
 /* ---- Changing ------------------------------------------------------------ */
