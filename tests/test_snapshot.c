@@ -75,6 +75,59 @@ static void readers_go_on_while_a_bucket_is_saved(void)
     table_destroy(table);
 }
 
+struct saving {
+    uint64_t saved;
+    uint64_t wrong;
+};
+
+/* All began with version 0. */
+static void count(void *context, const struct record *record)
+{
+    struct saving *saving = context;
+    uint64_t number;
+    uint64_t version;
+    bool right =
+        sample_number(record->key, &number) &&
+        sample_check(number, record->value, record->value_len, &version) &&
+        version == 0 && number < 100;
+    saving->saved++;
+    saving->wrong += right ? 0 : 1;
+}
+
+/* Not its neighbours in the bucket, and nothing that came after the beginning:
+ * the bucket's turn comes, and then it hands over the others. */
+static void a_change_saves_what_it_takes_away_alone(void)
+{
+    struct saving saving = {0};
+    struct table *table = tabled_create(CAPACITY, SPARE);
+    for (uint64_t i = 0; i < 100; i++) {
+        tabled_put(table, i, 0, 0);
+    }
+    for (uint64_t round = 1; round <= 2; round++) {
+        uint64_t before = saving.saved;
+        table_snapshot_start(table, count, &saving);
+        tabled_put(table, 1, 1, 0);
+        CHECK_U64(saving.saved, before + 1);
+        tabled_put(table, 1, 2, 0);
+        CHECK(tabled_remove(table, 1));
+        CHECK_U64(saving.saved, before + 1);
+        CHECK(tabled_remove(table, 2));
+        CHECK_U64(saving.saved, before + 2);
+        tabled_put(table, 2, 3, 0);
+        enum table_saved last = TABLE_SAVED;
+        for (uint64_t i = 0; last == TABLE_SAVED; i++) {
+            last = table_snapshot_bucket(table, i, UINT32_MAX, count);
+        }
+        CHECK_U64(saving.saved, before + 100);
+        CHECK(tabled_remove(table, 2));
+        CHECK_U64(saving.saved, before + 100);
+        CHECK_U64(saving.wrong, 0);
+        tabled_put(table, 1, 0, 0);
+        tabled_put(table, 2, 0, 0);
+    }
+    table_destroy(table);
+}
+
 /* Changes that belong together keep readers waiting; so once their buckets are
  * saved, nothing is saved before they are all done. */
 static void nothing_is_saved_while_readers_wait(void)
@@ -152,6 +205,7 @@ static void a_backup_has_a_crowded_bucket_too(void)
 
 const struct test_case test_snapshot[] = {
     TEST_CASE(readers_go_on_while_a_bucket_is_saved),
+    TEST_CASE(a_change_saves_what_it_takes_away_alone),
     TEST_CASE(nothing_is_saved_while_readers_wait),
     TEST_CASE(a_crowded_bucket_is_left_to_the_committing_thread),
     TEST_CASE(a_backup_has_a_crowded_bucket_too),

@@ -47,7 +47,7 @@ void bucket_save_locked(struct table *table, struct bucket *head)
     }
     head->saved = table->generation;
     bucket_unlock(head);
-    bucket_each(table, head, table->save, table->save_context);
+    bucket_save_each(table, head, table->save);
     bucket_lock(head);
 }
 
@@ -73,6 +73,26 @@ void bucket_each(const struct table *table, const struct bucket *bucket,
             }
         }
     }
+}
+
+struct saving {
+    const struct table *table;
+    void (*save)(void *context, const struct record *record);
+};
+
+static void save_if_old(void *context, const struct record *record)
+{
+    const struct saving *saving = context;
+    if (record->born != saving->table->generation) {
+        saving->save(saving->table->save_context, record);
+    }
+}
+
+void bucket_save_each(const struct table *table, const struct bucket *bucket,
+    void (*save)(void *context, const struct record *record))
+{
+    struct saving saving = {table, save};
+    bucket_each(table, bucket, save_if_old, &saving);
 }
 
 static uint32_t overflow_take(struct table *table)

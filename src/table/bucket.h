@@ -219,6 +219,14 @@ static inline struct bucket *bucket_of(struct table *table, uint64_t hash)
     return &table->buckets[bucket_index(hash, bucket_count(table))];
 }
 
+/* True if the snapshot needs the record from whoever takes it away. */
+static inline bool bucket_owes(const struct table *table,
+    const struct bucket *head, const struct record *record)
+{
+    return head->saved != table->generation &&
+           record->born != table->generation;
+}
+
 /* For the committing thread: hands the bucket's records to the snapshot if it
  * does not have them.  Lets go of the mutex meanwhile, so that readers do not
  * wait for whatever the snapshot waits for: nobody else changes the bucket. */
@@ -226,6 +234,10 @@ void bucket_save_locked(struct table *table, struct bucket *bucket);
 /* Its records, counted no further than just beyond most. */
 uint32_t bucket_records(
     const struct table *table, const struct bucket *bucket, uint32_t most);
+/* Calls save, with the snapshot's context, for those of them that the snapshot
+ * began with. */
+void bucket_save_each(const struct table *table, const struct bucket *bucket,
+    void (*save)(void *context, const struct record *record));
 /* Calls save for each of them. */
 void bucket_each(const struct table *table, const struct bucket *bucket,
     void (*save)(void *context, const struct record *record), void *context);

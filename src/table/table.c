@@ -364,13 +364,23 @@ static void note_expiry(struct bucket *bucket, int64_t expire_ms)
     }
 }
 
+/* Gives back the slot of a record that nobody can find any more, once a
+ * snapshot that needs it has it. */
+static void drop(struct table *table, struct record *record, bool owed)
+{
+    if (owed) {
+        table->save(table->save_context, record);
+    }
+    table_give(table, record);
+}
+
 bool table_publish(struct table *table, struct record *record)
 {
     uint32_t slot = (uint32_t)(record - table->slots);
     assert(slot >= 1 && slot <= table->slots_used);
+    record->born = table->generation;
     struct bucket *head = bucket_of(table, record->hash);
     bucket_lock(head);
-    bucket_save_locked(table, head);
     note_expiry(head, record->expire_ms);
     struct place place = bucket_find(table, head, record->hash, record->key);
     if (place.bucket == NULL) {
@@ -383,10 +393,11 @@ bool table_publish(struct table *table, struct record *record)
         }
         return true;
     }
-    uint32_t old = bucket_slot(place.bucket, place.entry);
+    struct record *old = &table->slots[bucket_slot(place.bucket, place.entry)];
+    bool owed = bucket_owes(table, head, old);
     bucket_set(place.bucket, place.entry, hash_tag(record->hash), slot);
     bucket_unlock(head);
-    table_give(table, &table->slots[old]);
+    drop(table, old, owed);
     return false;
 }
 
@@ -400,13 +411,13 @@ bool table_remove(
         bucket_unlock(head);
         return false;
     }
-    bucket_save_locked(table, head);
-    uint32_t slot = bucket_slot(place.bucket, place.entry);
+    struct record *old = &table->slots[bucket_slot(place.bucket, place.entry)];
+    bool owed = bucket_owes(table, head, old);
     bucket_take_out(table, head, place);
     bucket_unlock(head);
     table->records--;
-    table->inner -= kind_inner(table->slots[slot].kind) ? 1 : 0;
-    table_give(table, &table->slots[slot]);
+    table->inner -= kind_inner(old->kind) ? 1 : 0;
+    drop(table, old, owed);
     return true;
 }
 
@@ -467,6 +478,7 @@ void table_load_hash(const struct table *table, struct record *record)
                        ? table_hash_inner(table, record->key)
                        : table_hash(table, record->key);
     record->stamp = 0;
+    record->born = 0;
     table_prefetch_bucket(table, record->hash);
 }
 

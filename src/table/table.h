@@ -45,8 +45,11 @@ struct record {
     uint16_t value_len;
     uint8_t kind; /* enum kind */
     uint8_t reserved;
-    uint32_t next_free; /* while the slot is free: the next one */
-    uint64_t stamp;     /* of the change that made it so; 0: it was loaded */
+    union {
+        uint32_t next_free; /* while the slot is free: the next one */
+        uint32_t born;      /* else the last snapshot that began before it */
+    };
+    uint64_t stamp; /* of the change that made it so; 0: it was loaded */
     uint8_t key[KV_KEY_SIZE];
     uint8_t value[KV_VALUE_MAX];
 };
@@ -184,11 +187,11 @@ uint32_t table_sweep(struct table *table, uint64_t *position, uint32_t buckets,
     int64_t now_ms, struct table_found *found, uint32_t max);
 
 /* A snapshot hands every record, as it is when the snapshot starts, to save
- * exactly once: from table_snapshot_bucket, or, where a change would come
- * first, from the committing thread just before the change.  It may wait there:
- * no mutex is held.  Start is for the committing thread (or under the lock that
- * makes it so), buckets for any one thread; once all are saved, what the
- * committing thread had begun to save may be under way still. */
+ * exactly once: from table_snapshot_bucket, or, where a change takes the record
+ * away first, from the committing thread.  It may wait there: no mutex is held.
+ * Start is for the committing thread (or under the lock that makes it so),
+ * buckets for any one thread; once all are saved, what the committing thread
+ * had begun to save may be under way still. */
 void table_snapshot_start(struct table *table,
     void (*save)(void *context, const struct record *record), void *context);
 
