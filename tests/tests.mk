@@ -11,6 +11,7 @@ TESTS ?=
 CLIENTS ?=
 COMPARE ?=
 PATHS ?=
+CONTENTION ?=
 
 # The suites are those of suites.h, so that the list is written once.
 SUITES := $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' tests/suites.h)
@@ -84,6 +85,11 @@ $(BUILD)/compare/load: $(call test_object,$(addprefix compare/,load loop \
 $(BUILD)/compare/miss: $(call test_object,compare/miss)
 	@mkdir -p $(@D)
 	@echo "  LD $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Loaded into a server, before the C library.
+$(BUILD)/contention/locks.so: tests/contention/locks.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"; $(CC) $(CFLAGS) -fPIC -shared -o $@ $<
 
 # A client of Redis's, on a library that only `make test-clients` needs.
 $(BUILD)/tests/clients/hiredis: $(call test_object,clients/hiredis)
@@ -187,6 +193,10 @@ compare: all $(COMPARE_PROGRAMS) ## beside redis, memcached, echo (COMPARE="quic
 speed: ## CPU time a request, against an echo server
 	@$(MAKE) --no-print-directory compare COMPARE=speed
 
+contention: all $(COMPARE_PROGRAMS) $(BUILD)/contention/locks.so ## who waits for locks, with 8 workers (CONTENTION="--zipf --works set")
+	@tests/dependencies build test
+	@BUILD=$(BUILD) tests/contention/run $(CONTENTION)
+
 instructions: all ## instructions a request, and budgets (PATHS="--lower" "resp SET")
 	@tests/dependencies build test
 	@BUILD=$(BUILD) tests/instructions/run $(PATHS)
@@ -226,4 +236,4 @@ help: ## this list
 
 .PHONY: test test-programs fuzz-programs fuzz-variant unit asan tsan valgrind helgrind \
 	coverage fuzz crash torture tidy tidy-format tidy-clang tidy-cppcheck tidy-layers \
-	test-clients compare speed test-redis instructions help
+	test-clients compare speed test-redis instructions contention help
