@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "conn/decode.h"
+#include "stored.h"
 
 struct storage_options called_options(
     const char *directory, uint64_t capacity, struct diag *diag)
@@ -104,7 +105,7 @@ const char *called_run_args(
     batch->ops[0] = (struct op){
         .call = &call, .verb = VERB_CALL, .state = (uint8_t)resp_state(&call)};
     storage_read(called->storage, batch);
-    REQUIRE(storage_commit(called->storage, batch));
+    stored_commit(called->storage, batch);
     const struct op *op = &batch->ops[0];
     return called_text(&called->text, batch_reply(batch, op), op->reply_size);
 }
@@ -137,7 +138,7 @@ int64_t called_native(
         .verb = verb,
         .state = OP_COMMIT};
     storage_read(called->storage, batch);
-    REQUIRE(storage_commit(called->storage, batch));
+    stored_commit(called->storage, batch);
     CHECK_INT(message.status, KV_SUCCESS);
     int64_t answer = 0;
     bool overflow;

@@ -128,24 +128,31 @@ static void let_sync(const struct stored *stored)
     }
 }
 
+void stored_commit(struct storage *storage, struct batch *batch)
+{
+    struct waiter waiter;
+    waiter_init(&waiter);
+    batch->done = answer;
+    /* Whoever has the batch is done with the waiter before this returns. */
+    // cppcheck-suppress autoVariables
+    batch->owner = &waiter;
+    if (!storage_commit(storage, batch)) {
+        waiter_await(&waiter);
+    }
+    waiter_destroy(&waiter);
+}
+
 void stored_execute(
     struct stored *stored, kv_message_t *messages, uint32_t count)
 {
-    struct waiter waiter;
     struct batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL || count > BATCH_OPS_MAX) {
         abort();
     }
     let_sync(stored);
-    waiter_init(&waiter);
     decode(batch, messages, count);
-    batch->done = answer;
-    batch->owner = &waiter;
     storage_read(stored->storage, batch);
-    if (!storage_commit(stored->storage, batch)) {
-        waiter_await(&waiter);
-    }
-    waiter_destroy(&waiter);
+    stored_commit(stored->storage, batch);
     free(batch);
 }
 

@@ -30,6 +30,9 @@ void stored_crash(const struct stored *stored, struct stored *image);
  * request.  Any thread. */
 void stored_execute(
     struct stored *stored, kv_message_t *messages, uint32_t count);
+/* Commits the batch, which storage_read has had, and waits until that is done.
+ * Any thread. */
+void stored_commit(struct storage *storage, struct batch *batch);
 /* One request with the sample's key, a PUT with its value too; its status. */
 kv_error_t stored_ask(
     struct stored *stored, int type, uint64_t number, uint64_t version);

@@ -35,6 +35,7 @@
     X(storage_model)                                                           \
     X(storage_mixed)                                                           \
     X(storage_groups)                                                          \
+    X(storage_queue)                                                           \
     X(storage_growth)                                                          \
     X(storage_moment)                                                          \
     X(storage_retain)                                                          \

@@ -6,6 +6,7 @@
 
 #include "called.h"
 #include "command/session.h"
+#include "stored.h"
 
 enum { PART = 32 * 1024 };
 
@@ -163,7 +164,7 @@ bool talked_turn(struct talked *talked)
         take_in(talked, &talked->talkers[i]);
     }
     storage_read(talked->storage, talked->batch);
-    REQUIRE(storage_commit(talked->storage, talked->batch));
+    stored_commit(talked->storage, talked->batch);
     for (unsigned i = 0; i < talked->count; i++) {
         struct talker *talker = &talked->talkers[i];
         if (talker->conn == NULL) {

@@ -6,6 +6,7 @@
 #include "called.h"
 #include "command/transaction.h"
 #include "storage/storage.h"
+#include "stored.h"
 #include "support.h"
 #include "wire.h"
 
@@ -84,7 +85,7 @@ static void execute(struct mixed *mixed)
     batch->replies.size = 0;
     batch->commit_replies.size = 0;
     storage_read(mixed->storage, batch);
-    CHECK(storage_commit(mixed->storage, batch));
+    stored_commit(mixed->storage, batch);
     batch->count = 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "command/transaction.h"
+#include "stored.h"
 #include "talked.h"
 #include "wire.h"
 
@@ -38,7 +39,7 @@ static void native(
     batch->count = 1;
     wire_decode(&message, &batch->ops[0]);
     storage_read(talked->storage, batch);
-    CHECK(storage_commit(talked->storage, batch));
+    stored_commit(talked->storage, batch);
     CHECK_INT(message.status, KV_SUCCESS);
     free(batch);
 }

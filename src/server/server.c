@@ -147,7 +147,7 @@ static int make_workers(struct server *server)
         diag_line(server->options.diag,
             "server: %llu bytes of memory taken in %lld ms, for %u workers",
             (unsigned long long)wanted *
-                worker_bytes(storage_lends(server->options.storage)),
+                worker_bytes(storage_waits(server->options.storage)),
             (long long)(clock_steady_ms() - started_ms), wanted);
     }
     return error;

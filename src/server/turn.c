@@ -50,7 +50,7 @@ static void empty(struct bundle *bundle)
 /* NULL at the limit, or without memory. */
 static struct bundle *make_bundle(struct worker *worker)
 {
-    if (worker->bundles_count == WORKER_BUNDLES_MAX) {
+    if (worker->bundles_count == worker->bundles_max) {
         return NULL;
     }
     struct bundle *bundle = malloc(sizeof *bundle);
@@ -90,7 +90,7 @@ static bool has_spare(struct worker *worker)
 
 int turn_prepare(struct worker *worker, unsigned count, bool touch)
 {
-    assert(count >= WORKER_BUNDLES && count <= WORKER_BUNDLES_MAX);
+    assert(count >= WORKER_BUNDLES_LEAST && count <= worker->bundles_max);
     while (worker->bundles_count < count) {
         struct bundle *bundle = make_bundle(worker);
         if (bundle == NULL) {

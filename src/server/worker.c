@@ -57,18 +57,23 @@ enum {
     ARGS_BYTES = RESP_ARGS_MAX * sizeof(struct resp_arg)
 };
 
-uint64_t worker_bytes(bool lends)
+static unsigned bundles_max(bool waits)
+{
+    return waits ? WORKER_BUNDLES_MAX : WORKER_BUNDLES_BRIEF;
+}
+
+uint64_t worker_bytes(bool waits)
 {
     uint64_t bundle = sizeof(struct bundle) + BUNDLE_BYTES;
     return sizeof(struct worker) + STREAM_BYTES + ARGS_BYTES +
-           (lends ? WORKER_BUNDLES_MAX : WORKER_BUNDLES) * bundle;
+           bundles_max(waits) * bundle;
 }
 
 /* 0 or -ENOMEM. */
 static int make_buffers(struct worker *worker)
 {
     bool touch = worker->options.preallocate;
-    bool all = touch && storage_lends(worker->options.storage);
+    worker->bundles_max = bundles_max(storage_waits(worker->options.storage));
     worker->stream = malloc(STREAM_BYTES);
     worker->args = calloc(RESP_ARGS_MAX, sizeof *worker->args);
     worker->gathered.max = WORKER_GATHERED_MAX;
@@ -80,7 +85,7 @@ static int make_buffers(struct worker *worker)
         memset(worker->args, 0, ARGS_BYTES);
     }
     return turn_prepare(
-        worker, all ? WORKER_BUNDLES_MAX : WORKER_BUNDLES, touch);
+        worker, touch ? worker->bundles_max : WORKER_BUNDLES_LEAST, touch);
 }
 
 int worker_create(struct worker **made, const struct worker_options *options)

@@ -35,9 +35,10 @@
 #include <pthread.h>
 
 enum {
-    WORKER_BUNDLES = 2, /* without a committer: one to fill and a spare one */
-    WORKER_BUNDLES_MAX = 64, /* about 100 KiB each, made when needed */
-    WORKER_EVENTS_MAX = 128, /* of one epoll_wait */
+    WORKER_BUNDLES_LEAST = 2, /* one to fill and a spare one */
+    WORKER_BUNDLES_BRIEF = 8, /* where no commit waits for a sync */
+    WORKER_BUNDLES_MAX = 64,  /* about 100 KiB each, made when needed */
+    WORKER_EVENTS_MAX = 128,  /* of one epoll_wait */
     WORKER_FLUSH_OPS = BATCH_OPS_MAX - CONN_ROOM_MESSAGES,
     WORKER_STOP_MS = 5000,  /* for peers to take their replies */
     WORKER_LOOK_MS = 50,    /* between two looks at what is lent */
@@ -130,6 +131,7 @@ struct worker {
     struct bundle *spare;
     struct bundle *bundles[WORKER_BUNDLES_MAX];
     unsigned bundles_count;
+    unsigned bundles_max;
     unsigned lent;       /* bundles that connections wait for */
     uint64_t lent_bytes; /* of all bundles that are away */
     unsigned away;       /* bundles, backups and rounds */
@@ -158,8 +160,8 @@ struct worker {
 
 /* ---- For the server ------------------------------------------------------ */
 
-/* All that one may ever need; lends: it works for a committer. */
-uint64_t worker_bytes(bool lends);
+/* All that one may ever need; waits: as storage_waits. */
+uint64_t worker_bytes(bool waits);
 /* 0 or -errno. */
 int worker_create(struct worker **worker, const struct worker_options *options);
 int worker_start(struct worker *worker);

@@ -1,10 +1,10 @@
 /* commit.c: how writes take effect: planned in a view, logged, synced where
  * KV_SYNC=always says so, published, answered.
  *
- * With always one thread, the committer, does all this for whole groups of
- * batches and lets go of the commit lock while the disk works; the view stays
- * its own meanwhile, since nobody else plans.  Otherwise whoever has a batch
- * commits it himself, the lock held throughout. */
+ * One thread at a time does all this, as committer.c sees to, and lets go of
+ * the commit lock while the disk works; view and log stay its own meanwhile,
+ * since nobody else plans.  With always it is the committer, for whole groups
+ * of batches; otherwise whoever has a batch, unless somebody else is at it. */
 #include "storage/apply.h"
 #include "storage/group.h"
 #include "storage/state.h"
@@ -199,14 +199,12 @@ static void undo_group_locked(struct storage *storage, struct position from,
 }
 
 /* Writes the group, and syncs it where every group is; the commit lock is let
- * go of meanwhile then. */
+ * go of meanwhile. */
 static struct outcome write_group_locked(struct storage *storage)
 {
     bool always = storage->options.sync == KV_SYNC_ALWAYS;
     struct outcome outcome = {0};
-    if (always) {
-        unlock(&storage->commit);
-    }
+    unlock(&storage->commit);
     outcome.error = wal_write(storage->wal);
     outcome.written = outcome.error == 0;
     if (always && outcome.written) {
@@ -215,9 +213,7 @@ static struct outcome write_group_locked(struct storage *storage)
             storage_fail(storage, "the sync of the log", outcome.error);
         }
     }
-    if (always) {
-        lock(&storage->commit);
-    }
+    lock(&storage->commit);
     return outcome;
 }
 
@@ -267,7 +263,9 @@ bool commit_mark(struct storage *storage)
     if (storage->wal != NULL && !storage->broken &&
         wal_mark_due(storage->wal) && wal_reserve(storage->wal, 0) == 0) {
         wal_mark(storage->wal, commit_time_locked(storage));
+        unlock(&storage->commit);
         written = wal_write(storage->wal) == 0;
+        lock(&storage->commit);
         if (written) {
             storage->applied_lsn = wal_next_lsn(storage->wal) - 1;
         }
@@ -420,6 +418,5 @@ bool storage_commit(struct storage *storage, struct batch *batch)
         commit_group(storage, batch);
         return true;
     }
-    committer_queue(storage, batch);
-    return false;
+    return committer_commit(storage, batch);
 }

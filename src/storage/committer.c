@@ -1,7 +1,16 @@
-/* committer.c: the thread that commits with KV_SYNC=always: it takes all that
- * has queued as one group, with one write and one sync (group commit: D.
- * Gawlick and D. Kinkade, "Varieties of concurrency control in IMS/VS Fast
- * Path", 1985).
+/* committer.c: the thread that commits for others.
+ *
+ * With everysec and none it commits what nobody could at once: who finds
+ * somebody committing does not wait for him, but queues his batch and goes on
+ * with other things.
+ *  1. committing is set by who begins, and cleared by who finds the queue
+ *     empty, in one hold of its lock: so nothing that is queued is forgotten.
+ *  2. Who is done with his own batch hands the queue to this thread, which
+ *     goes on until it is empty: so nobody is kept from his own connections.
+ *
+ * With always it commits everything: it takes all that has queued as one group,
+ * with one write and one sync (group commit: D. Gawlick and D. Kinkade,
+ * "Varieties of concurrency control in IMS/VS Fast Path", 1985).
  *
  * Clients that were answered together come back one after the other, so whoever
  * starts with the first of them syncs often for few.  How many there are the
@@ -82,12 +91,15 @@ static void gather_locked(struct storage *storage, struct pace *pace)
     }
 }
 
-/* Takes as many batches as one write may carry. */
+/* Takes as many batches as one write may carry; NULL if none is there. */
 static struct batch *take_group_locked(
     struct storage *storage, uint32_t *commits)
 {
     struct batch *first = storage->queue_first;
     struct batch *last = first;
+    if (first == NULL) {
+        return NULL;
+    }
     *commits = first->commits;
     while (
         last->next != NULL && *commits + last->next->commits < WAL_GROUP_MAX) {
@@ -105,16 +117,13 @@ static struct batch *take_group_locked(
 static struct batch *next_group(
     struct storage *storage, struct pace *pace, uint32_t *commits)
 {
-    struct batch *group = NULL;
     lock(&storage->queue);
     wait_locked(storage, 1, MARK_IDLE_NS);
     if (storage->queued_commits > 0) {
         gather_locked(storage, pace);
     }
     /* Meanwhile what was there may have been withdrawn. */
-    if (storage->queue_first != NULL) {
-        group = take_group_locked(storage, commits);
-    }
+    struct batch *group = take_group_locked(storage, commits);
     unlock(&storage->queue);
     return group;
 }
@@ -149,6 +158,19 @@ static void mark_silence(struct storage *storage)
     }
 }
 
+/* Gives back the batches of a group. */
+static void answer(struct batch *group)
+{
+    while (group != NULL) {
+        struct batch *batch = group;
+        group = batch->next;
+        batch->next = NULL;
+        batch->done(batch);
+    }
+}
+
+/* ---- always -------------------------------------------------------------- */
+
 static void *committer_run(void *context)
 {
     struct storage *storage = context;
@@ -166,19 +188,61 @@ static void *committer_run(void *context)
         commit_group(storage, batch);
         stall_end(storage);
         note_group(storage, &pace, commits, clock_steady_ns() - started_ns);
-        while (batch != NULL) {
-            struct batch *next = batch->next;
-            batch->next = NULL;
-            batch->done(batch);
-            batch = next;
+        answer(batch);
+    }
+    return NULL;
+}
+
+/* ---- everysec and none --------------------------------------------------- */
+
+/* Waits until the queue is handed over; false: the thread is to stop. */
+static bool wait_until_handed(struct storage *storage)
+{
+    lock(&storage->queue);
+    while (!storage->handed && !storage->committer_stops) {
+        pthread_cond_wait(&storage->queued, &storage->queue);
+    }
+    bool handed = storage->handed;
+    storage->handed = false;
+    unlock(&storage->queue);
+    return handed;
+}
+
+/* The next group of what was handed over; NULL: none, and whoever comes next
+ * commits himself. */
+static struct batch *next_handed(struct storage *storage)
+{
+    uint32_t commits;
+    lock(&storage->queue);
+    struct batch *group = take_group_locked(storage, &commits);
+    storage->committing = group != NULL;
+    unlock(&storage->queue);
+    return group;
+}
+
+static void *relieve(void *context)
+{
+    struct storage *storage = context;
+    while (wait_until_handed(storage)) {
+        struct batch *group = next_handed(storage);
+        while (group != NULL) {
+            commit_group(storage, group);
+            answer(group);
+            group = next_handed(storage);
         }
     }
     return NULL;
 }
 
+/* ---- For the others ------------------------------------------------------ */
+
 int committer_start(struct storage *storage)
 {
-    int error = thread_start(&storage->committer, committer_run, storage);
+    bool always = storage->options.sync == KV_SYNC_ALWAYS;
+    storage->committing = always;
+    storage->wanted_commits = UINT32_MAX;
+    int error = thread_start(
+        &storage->committer, always ? committer_run : relieve, storage);
     storage->committer_runs = error == 0;
     return error;
 }
@@ -195,9 +259,9 @@ void committer_stop(struct storage *storage)
     }
 }
 
-void committer_queue(struct storage *storage, struct batch *batch)
+/* True if the committer wants to be woken for it. */
+static bool queue_locked(struct storage *storage, struct batch *batch)
 {
-    lock(&storage->queue);
     if (storage->queue_first == NULL) {
         storage->queue_first = batch;
     } else {
@@ -205,10 +269,65 @@ void committer_queue(struct storage *storage, struct batch *batch)
     }
     storage->queue_last = batch;
     storage->queued_commits += batch->commits;
-    if (storage->queued_commits >= storage->wanted_commits) {
-        pthread_cond_signal(&storage->queued);
+    return storage->queued_commits >= storage->wanted_commits;
+}
+
+/* Without the queue's lock: who is woken may get the processor at once, and
+ * others would wait for that lock. */
+static void wake(struct storage *storage)
+{
+    int error = pthread_cond_signal(&storage->queued);
+    assert(error == 0);
+    (void)error;
+}
+
+/* True if the caller may commit now.  batch: what is queued if not; NULL:
+ * nothing. */
+static bool begin(struct storage *storage, struct batch *batch)
+{
+    bool wanted = false;
+    lock(&storage->queue);
+    bool free = !storage->committing;
+    storage->committing = true;
+    if (!free && batch != NULL) {
+        wanted = queue_locked(storage, batch);
     }
     unlock(&storage->queue);
+    if (wanted) {
+        wake(storage);
+    }
+    return free;
+}
+
+/* He is done. */
+static void hand_over(struct storage *storage)
+{
+    lock(&storage->queue);
+    bool handed = storage->queue_first != NULL;
+    storage->handed = handed;
+    storage->committing = handed;
+    unlock(&storage->queue);
+    if (handed) {
+        wake(storage);
+    }
+}
+
+bool committer_commit(struct storage *storage, struct batch *batch)
+{
+    if (!begin(storage, batch)) {
+        return false;
+    }
+    commit_group(storage, batch);
+    hand_over(storage);
+    return true;
+}
+
+void committer_mark(struct storage *storage)
+{
+    if (begin(storage, NULL)) {
+        (void)commit_mark(storage);
+        hand_over(storage);
+    }
 }
 
 bool committer_withdraw(struct storage *storage, struct batch *batch)

@@ -53,7 +53,7 @@ static void sync_log(struct keeper *keeper)
     if (error != 0) {
         storage_fail(storage, "the sync of the log", error);
     } else {
-        (void)commit_mark(storage); /* the next sync covers it */
+        committer_mark(storage); /* the next sync covers it */
     }
 }
 

@@ -94,6 +94,10 @@ struct storage {
 
     pthread_mutex_t queue; /* guards the committer's queue */
     pthread_cond_t queued;
+    /* Somebody commits: with always the committer; else whoever has begun, who
+     * hands what has queued to the committer when he is done. */
+    bool committing;
+    bool handed;
     struct batch *queue_first;
     struct batch *queue_last;
     uint32_t queued_commits; /* operations in the queue */
@@ -141,17 +145,22 @@ static inline void unlock(pthread_mutex_t *mutex)
 int committer_start(struct storage *storage);
 /* Commits what is queued, then ends the thread. */
 void committer_stop(struct storage *storage);
-void committer_queue(struct storage *storage, struct batch *batch);
+/* True: the batch is committed.  False: it is queued, and the committer calls
+ * its done. */
+bool committer_commit(struct storage *storage, struct batch *batch);
+/* With everysec and none: writes a mark, if one is due, and nobody is at a
+ * group, which would bring it. */
+void committer_mark(struct storage *storage);
 /* Takes the batch out of the queue; false if it is not there any more. */
 bool committer_withdraw(struct storage *storage, struct batch *batch);
 
 /* ---- commit.c ------------------------------------------------------------ */
 
 /* Plans, writes, syncs where every group is synced, publishes and answers the
- * batches, which hang together by next. */
+ * batches, which hang together by next.  One thread at a time. */
 void commit_group(struct storage *storage, struct batch *batches);
-/* Writes a mark, if one is due and no group is at hand that could bring it; it
- * is not synced.  True if so. */
+/* Writes a mark, if one is due; it is not synced.  True if so.  For who might
+ * commit a group now. */
 bool commit_mark(struct storage *storage);
 /* Answers, with status and why, what may write or belongs to a chain; plain
  * reads that still have their arguments are executed in the view. */

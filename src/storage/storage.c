@@ -129,7 +129,7 @@ static void take_memory(struct storage *storage)
 static int start_threads(struct storage *storage, char why[STORAGE_WHY_MAX])
 {
     int error = 0;
-    if (storage->wal != NULL && storage->options.sync == KV_SYNC_ALWAYS) {
+    if (storage->wal != NULL) {
         error = committer_start(storage);
     }
     if (error == 0) {
@@ -386,9 +386,9 @@ uint32_t storage_scan(struct storage *storage,
         storage->table, prefix, storage_now(storage), cursor, records);
 }
 
-bool storage_lends(const struct storage *storage)
+bool storage_waits(const struct storage *storage)
 {
-    return storage->committer_runs;
+    return storage->wal != NULL && storage->options.sync == KV_SYNC_ALWAYS;
 }
 
 bool storage_durable(const struct storage *storage)

@@ -106,9 +106,10 @@ void storage_read(struct storage *storage, struct batch *batch);
  * operation of a chain must be in state OP_COMMIT or OP_REFUSED, and its last
  * one not linked.  Call after storage_read.
  *
- * True: done, the replies are written.  False (KV_SYNC=always): the committer
- * has the batch, and calls batch->done when its replies are written; until
- * then the batch and its messages must not be touched.
+ * True: done, the replies are written.  False (always so with KV_SYNC=always,
+ * otherwise if somebody else commits just now; never in memory alone): the
+ * committer has the batch, and calls batch->done when its replies are written;
+ * until then the batch and its messages must not be touched.
  *
  * Where the disk has not answered for stall_ms to what every write has
  * to wait for (always: its group; everysec: the sync of the second), they are
@@ -162,8 +163,8 @@ struct storage_backup_request {
 bool storage_backup(
     struct storage *storage, struct storage_backup_request *request);
 
-/* True if storage_commit may return false. */
-bool storage_lends(const struct storage *storage);
+/* True if every reply to a write waits for the disk: KV_SYNC=always. */
+bool storage_waits(const struct storage *storage);
 
 /* True if it has a directory, false if it is in memory alone. */
 bool storage_durable(const struct storage *storage);
