@@ -259,6 +259,46 @@ static void chains_come_whole_however_the_log_is_read(void)
     logged_remove(&log);
 }
 
+/* Bytes of a segment that are as they were filled here. */
+static uint64_t count_filled(const struct disk *disk, const char *name)
+{
+    static uint8_t bytes[LOGGED_SEGMENT];
+    uint64_t filled = 0;
+    disk_get(disk, name, (struct disk_span){0, sizeof bytes}, bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        filled += bytes[i] == 0xa5 ? 1 : 0;
+    }
+    return filled;
+}
+
+/* Where not every group is synced; else a sync would have more to write. */
+static void the_first_write_to_an_extent_fills_it(void)
+{
+    enum { BEGIN = 4 * DISK_PAGE, FILLED = 2 * WAL_EXTENT };
+    static uint8_t bytes[FILLED];
+    memset(bytes, 0xa5, sizeof bytes);
+    for (int always = 0; always < 2; always++) {
+        struct logged log;
+        char name[WAL_NAME_MAX];
+        logged_make(&log, always != 0);
+        REQUIRE(logged_open(&log, 0) == 0);
+        CHECK(logged_write(&log, 1, false));
+        logged_close(&log);
+        logged_segment(&log, 0, name);
+        disk_set(&log.disk, name, (struct disk_span){BEGIN, FILLED}, bytes);
+        uint64_t before = count_filled(&log.disk, name);
+        REQUIRE(logged_open(&log, 0) == 0);
+        CHECK(logged_write(&log, 1, false));
+        uint64_t left = count_filled(&log.disk, name);
+        CHECK_U64(before - left, always != 0 ? 0 : WAL_EXTENT - BEGIN);
+        CHECK(logged_write(&log, 1, false));
+        CHECK_U64(count_filled(&log.disk, name), left);
+        CHECK_OK(logged_open(&log, 0));
+        CHECK_U64(log.delivered, log.count);
+        logged_remove(&log);
+    }
+}
+
 const struct test_case test_wal[] = {
     TEST_CASE(an_empty_directory_is_an_empty_log),
     TEST_CASE(what_was_written_comes_back),
@@ -270,5 +310,6 @@ const struct test_case test_wal[] = {
     TEST_CASE(a_chain_that_has_no_end_is_not_there),
     TEST_CASE(a_chain_is_as_long_as_a_group),
     TEST_CASE(chains_come_whole_however_the_log_is_read),
+    TEST_CASE(the_first_write_to_an_extent_fills_it),
     TEST_END,
 };

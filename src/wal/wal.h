@@ -44,8 +44,8 @@ enum {
     WAL_CHAIN_MAX = WAL_GROUP_MAX - 1, /* frames of one chain */
     WAL_NAME_MAX = 32,
     WAL_WHY_MAX = HEAD_WHY_MAX,
-    WAL_EXTENT = 1 << 18, /* bytes of a segment that are first written at once */
-    WAL_BUFFER_SIZE = /* whole pages for a group and the page before it, and
+    WAL_EXTENT = 1 << 18, /* bytes of a segment first written at once */
+    WAL_BUFFER_SIZE =     /* whole pages for a group and the page before it, and
                          zeros to the end of an extent */
     (WAL_GROUP_MAX + 1) * FRAME_SIZE / DISK_PAGE * DISK_PAGE + 2 * DISK_PAGE +
     WAL_EXTENT,
