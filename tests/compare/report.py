@@ -271,7 +271,7 @@ def make(run, works, directory):
     if found:
         lines += table(("goal", " limit", " measured", ""), found)
     lines += ["Works that were not asked for are not judged. Contention of "
-              "locks is not measured here.", ""]
+              "locks is measured by `make contention`.", ""]
     lines += [f"- left out: {text}" for text in run.left_out]
     lines += ["", "## How", "", *notes(run), *sections(run, works), "## Plots",
               ""]
