@@ -160,7 +160,7 @@ void view_log(struct view *view, const kv_message_t *message, uint8_t verb,
 void view_log_record(struct view *view, const struct record *record);
 void view_log_drop(struct view *view, struct name name);
 void view_log_flush(struct view *view);
-/* True if they do; what a deferred chain does is not in the log when it ends. */
+/* True if they do; what a deferred chain does is logged after its end. */
 static inline bool view_at_once(const struct view *view)
 {
     return view->wal != NULL && !view->overlay->deferred;
