@@ -182,6 +182,13 @@ int file_write_at(int fd, const void *bytes, size_t size, uint64_t offset)
     return 0;
 }
 
+int file_set_direct(int fd, bool direct)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int changed = direct ? flags | O_DIRECT : flags & ~O_DIRECT;
+    return flags >= 0 && fcntl(fd, F_SETFL, changed) == 0 ? 0 : -errno;
+}
+
 int64_t file_read_at(int fd, void *bytes, size_t size, uint64_t offset)
 {
     uint8_t *at = bytes;

@@ -37,6 +37,10 @@ void file_close(int fd);
 int64_t file_size(int fd);
 /* Writes all of size bytes at offset. */
 int file_write_at(int fd, const void *bytes, size_t size, uint64_t offset);
+/* Has what is written go past the kernel's cache, or through it again.  Past it
+ * memory, size and offset have to be whole pages, and a write may still return
+ * -EINVAL, with a part of it done.  -EINVAL: the file system cannot do it. */
+int file_set_direct(int fd, bool direct);
 /* Reads up to size bytes at offset; returns how many, fewer only at the end. */
 int64_t file_read_at(int fd, void *bytes, size_t size, uint64_t offset);
 /* Allocates the file's first size bytes on disk and makes it that large;

@@ -196,6 +196,17 @@ WRAP(int, errno, pthread_create,
         void *(*run)(void *context), void *context),
     (thread, attributes, run, context))
 
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    int flags = va_arg(arguments, int);
+    va_end(arguments);
+    return fails(strike(CALL_fcntl)) ? -1 : __real_fcntl(fd, command, flags);
+}
+
 int __real_openat(int directory, const char *name, int flags, ...);
 int __wrap_openat(int directory, const char *name, int flags, ...);
 int __wrap_openat(int directory, const char *name, int flags, ...)

@@ -20,6 +20,7 @@
     X(openat)                                                                  \
     X(mkdir)                                                                   \
     X(flock)                                                                   \
+    X(fcntl)                                                                   \
     X(fstat)                                                                   \
     X(fdopendir)                                                               \
     X(pread)                                                                   \

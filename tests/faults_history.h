@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HISTORY_MAX = 1000, HISTORY_CELLS_MAX = 64 };
+enum { HISTORY_MAX = 1000, HISTORY_CELLS_MAX = 80 };
 
 struct history {
     int64_t base[HISTORY_CELLS_MAX]; /* the cells' numbers at first */

@@ -24,7 +24,7 @@ enum {
     CHAIN_CELLS = 3,
     CELL_SUM = CELL_CHAIN + CHAIN_CELLS, /* changed by ADD */
     CELL_MANY = CELL_SUM + 1,            /* many in one batch, or chain */
-    MANY_CELLS = 40,
+    MANY_CELLS = 60,
     CELL_COUNT = CELL_MANY + MANY_CELLS,
     CELL_ABSENT = -1
 };

@@ -36,26 +36,32 @@ static void add(struct backup_writer *writer, uint64_t number)
 }
 
 static struct backup_writer *begin(
-    const struct disk *disk, uint64_t lsn, uint64_t count)
+    const struct disk *disk, uint64_t lsn, uint64_t count, bool beside)
 {
     struct backup_writer *writer;
     struct backup_head head = {.lsn = lsn, .count = count, .time_ms = TIME_MS};
     memcpy(head.identity, identity, sizeof head.identity);
-    int error = backup_create(&writer, disk->directory);
+    int error = backup_create(&writer, disk->directory, beside);
     REQUIRE(error == 0 && writer != NULL);
     backup_begin(writer, &head);
     return writer;
 }
 
 /* A backup of the samples 0..count-1. */
-static void make_backup(const struct disk *disk, uint64_t lsn, uint64_t count)
+static void make(
+    const struct disk *disk, uint64_t lsn, uint64_t count, bool beside)
 {
-    struct backup_writer *writer = begin(disk, lsn, count);
+    struct backup_writer *writer = begin(disk, lsn, count, beside);
     for (uint64_t i = 0; i < count; i++) {
         add(writer, i);
         CHECK_OK(backup_pace(writer));
     }
     CHECK_OK(backup_finish(writer));
+}
+
+static void make_backup(const struct disk *disk, uint64_t lsn, uint64_t count)
+{
+    make(disk, lsn, count, true);
 }
 
 /* Reads all of it, step records at a time; each sample must be there once. */
@@ -103,24 +109,24 @@ static int read_backup(
 
 /* ---- Whole ones --------------------------------------------------------- */
 
+/* 64 frames are whole pages; one of each file is the footer. */
 static void what_was_added_is_read_again(void)
 {
-    static const uint64_t counts[] = {0, 1, 2, 12, 13, 1000,
-        BACKUP_BUFFER_FRAMES - 1, BACKUP_BUFFER_FRAMES,
-        BACKUP_BUFFER_FRAMES + 1, 3 * BACKUP_BUFFER_FRAMES};
+    static const uint64_t counts[] = {0, 1, 2, 12, 13, 62, 63, 64, 127, 1000,
+        BACKUP_RING_FRAMES - 1, BACKUP_RING_FRAMES + 1000};
     struct disk disk;
     char why[BACKUP_WHY_MAX];
     disk_make(&disk);
-    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+    for (uint64_t i = 0; i < 2 * ARRAY_SIZE(counts); i++) {
         char name[BACKUP_NAME_MAX];
-        make_backup(&disk, i + 1, counts[i]);
+        uint64_t count = counts[i / 2];
+        make(&disk, i + 1, count, i % 2 == 0);
         backup_name(name, i + 1);
-        CHECK_U64(
-            disk_size(&disk, name), DISK_PAGE + (counts[i] + 1) * FRAME_SIZE);
+        CHECK_U64(disk_size(&disk, name), DISK_PAGE + (count + 1) * FRAME_SIZE);
         CHECK_OK(read_backup(&disk, i + 1, 1000, why));
         CHECK_OK(read_backup(&disk, i + 1, 7, why));
     }
-    CHECK_INT(disk_count(&disk, ""), ARRAY_SIZE(counts));
+    CHECK_INT(disk_count(&disk, ""), 2 * ARRAY_SIZE(counts));
     disk_remove(&disk);
 }
 
@@ -129,7 +135,7 @@ static void an_unknown_kind_is_damage(void)
     struct disk disk;
     char why[BACKUP_WHY_MAX];
     disk_make(&disk);
-    struct backup_writer *writer = begin(&disk, LSN, 1);
+    struct backup_writer *writer = begin(&disk, LSN, 1, true);
     kv_message_t record = sample_request(KV_PUT, 0, 0);
     record.status = UINT8_MAX;
     backup_add(writer, &record, 0);
@@ -178,7 +184,7 @@ static void an_unfinished_one_leaves_nothing(void)
     disk_make(&disk);
     make_backup(&disk, LSN, COUNT);
     uint64_t before = disk_digest(&disk);
-    struct backup_writer *writer = begin(&disk, LSN, COUNT);
+    struct backup_writer *writer = begin(&disk, LSN, COUNT, true);
     for (uint64_t i = 0; i < COUNT / 2; i++) {
         add(writer, i);
     }
@@ -196,18 +202,19 @@ static void an_unfinished_one_leaves_nothing(void)
     disk_remove(&disk);
 }
 
-/* A failed write is told at the end, and nothing is left of the file. */
-static void a_failed_write_is_not_forgotten(void)
+/* A failed write is told at the end, and nothing is left of the file.  size: of
+ * what the file may have. */
+static void check_failed_write(rlim_t size, bool beside)
 {
     struct disk disk;
     struct rlimit limit;
-    const uint64_t count = 3 * BACKUP_BUFFER_FRAMES;
+    const uint64_t count = BACKUP_RING_FRAMES + 1000;
     disk_make(&disk);
     REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
     REQUIRE(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    const struct rlimit small = {1 << 20, limit.rlim_max};
+    const struct rlimit small = {size, limit.rlim_max};
     REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-    struct backup_writer *writer = begin(&disk, LSN, count);
+    struct backup_writer *writer = begin(&disk, LSN, count, beside);
     for (uint64_t i = 0; i < count; i++) {
         add(writer, i);
         if (i == count / 2) {
@@ -221,9 +228,18 @@ static void a_failed_write_is_not_forgotten(void)
     disk_remove(&disk);
 }
 
+/* Past the cache too, where the first write is cut short between two pages and
+ * goes on through the cache. */
+static void a_failed_write_is_not_forgotten(void)
+{
+    check_failed_write(1 << 20, false);
+    check_failed_write(1 << 20, true);
+    check_failed_write((1 << 20) - 100, true);
+}
+
 /* ---- Threads ------------------------------------------------------------ */
 
-enum { ADDERS = 4, ADDED = 4 * BACKUP_BUFFER_FRAMES };
+enum { ADDERS = 4, ADDED = 2 * BACKUP_RING_FRAMES };
 
 struct adder {
     struct backup_writer *writer;
@@ -249,7 +265,7 @@ static void many_threads_add_at_once(void)
     pthread_t threads[ADDERS];
     struct adder adders[ADDERS];
     disk_make(&disk);
-    struct backup_writer *writer = begin(&disk, LSN, ADDED);
+    struct backup_writer *writer = begin(&disk, LSN, ADDED, true);
     for (size_t i = 0; i < ADDERS; i++) {
         adders[i] = (struct adder){writer, i * (ADDED / ADDERS)};
         REQUIRE(pthread_create(&threads[i], NULL, add_some, &adders[i]) == 0);

@@ -463,7 +463,7 @@ static void files_that_contradict_each_other_are_left_alone(void)
     bool begun;
     make_pair(&stored, &head.lsn);
     REQUIRE(identity_read(stored.disk.directory, head.identity, &begun) == 0);
-    REQUIRE(backup_create(&writer, stored.disk.directory) == 0);
+    REQUIRE(backup_create(&writer, stored.disk.directory, false) == 0);
     backup_begin(writer, &head);
     CHECK_OK(backup_finish(writer));
     check_left_alone(&stored, "contradict each other");

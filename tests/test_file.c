@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "support.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB, PIPE_SECONDS = 20 };
@@ -285,6 +287,37 @@ static void a_write_cut_short_goes_on_to_its_error(void)
     tear_down(&fixture);
 }
 
+/* What has no disk behind it cannot; on others whole pages are taken. */
+static void what_goes_past_the_cache_is_whole_pages(void)
+{
+    struct fixture fixture;
+    static const char tail[] = "tail";
+    uint8_t got[DISK_PAGE + sizeof tail] = {0};
+    uint8_t *page = aligned_alloc(DISK_PAGE, DISK_PAGE);
+    set_up(&fixture);
+    REQUIRE(page != NULL);
+    memset(page, 'p', DISK_PAGE);
+    int process = file_open_directory("/proc/self", false);
+    int status = file_open_read(process, "status");
+    int fd = file_create(fixture.directory, "f");
+    REQUIRE(process >= 0 && status >= 0 && fd >= 0);
+    CHECK_ERRNO(file_set_direct(status, true), EINVAL);
+    CHECK_ERRNO(file_set_direct(-1, true), EBADF);
+    int error = file_set_direct(fd, true);
+    CHECK(error == 0 || error == -EINVAL);
+    CHECK_OK(file_write_at(fd, page, DISK_PAGE, 0));
+    CHECK_OK(file_set_direct(fd, false));
+    CHECK_OK(file_write_at(fd, tail, sizeof tail, DISK_PAGE));
+    CHECK_INT(file_read_at(fd, got, sizeof got, 0), sizeof got);
+    CHECK_BYTES(got, page, DISK_PAGE);
+    CHECK_TEXT((const char *)got + DISK_PAGE, tail);
+    file_close(fd);
+    file_close(status);
+    file_close(process);
+    free(page);
+    tear_down(&fixture);
+}
+
 static void names_move_and_go(void)
 {
     struct fixture fixture;
@@ -440,6 +473,7 @@ const struct test_case test_file[] = {
     TEST_CASE(allocate_keeps_what_is_there),
     TEST_CASE(a_failed_allocation_takes_nothing),
     TEST_CASE(a_write_cut_short_goes_on_to_its_error),
+    TEST_CASE(what_goes_past_the_cache_is_whole_pages),
     TEST_CASE(names_move_and_go),
     TEST_CASE(a_directory_in_another_takes_files),
     TEST_CASE(a_list_tells_every_name_once),

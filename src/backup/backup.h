@@ -30,9 +30,9 @@ enum {
     BACKUP_IDENTITY_SIZE = HEAD_IDENTITY_SIZE,
     BACKUP_NAME_MAX = 32,
     BACKUP_WHY_MAX = HEAD_WHY_MAX,
-    BACKUP_BUFFER_FRAMES = 6400, /* of each of the two buffers: 2 MB */
-    BACKUP_ROOM = 64,            /* records that backup_pace makes room for */
-    BACKUP_LIST_MAX = 4096       /* files that are looked at */
+    BACKUP_RING_FRAMES = 38400, /* taken and not written yet: 12 MB */
+    BACKUP_ROOM = 64,           /* records that backup_pace makes room for */
+    BACKUP_LIST_MAX = 4096      /* files that are looked at */
 };
 
 struct backup_head {
@@ -48,21 +48,25 @@ void backup_name(char name[BACKUP_NAME_MAX], uint64_t lsn);
 
 struct backup_writer;
 
-/* Makes the file, under another name yet.  0 or -errno. */
-int backup_create(struct backup_writer **writer, int directory);
+/* Makes the file, under another name yet.  beside: others write to the disk
+ * meanwhile, and must not wait because the kernel's cache is full of a backup:
+ * so it goes past that, where the file system can.  Else it stays there, for
+ * the next start.  0 or -errno. */
+int backup_create(struct backup_writer **writer, int directory, bool beside);
 /* Says what it will hold; before the first record. */
 void backup_begin(struct backup_writer *writer, const struct backup_head *head);
-/* Takes a record; from any thread.  It is copied into a buffer; whoever finds
- * that full writes it out, or waits while another does.  After an error, which
- * backup_finish returns, it does nothing. */
+/* Takes a record; from any thread.  It is copied into a ring; whoever finds
+ * that full writes some of it, or waits while another does.  After an error,
+ * which backup_finish returns, it does nothing. */
 void backup_add(struct backup_writer *writer, const kv_message_t *record,
     int64_t expire_ms);
 /* The same, without waiting: for BACKUP_ROOM records after each backup_pace, by
  * the thread that calls that. */
 void backup_add_at_once(struct backup_writer *writer,
     const kv_message_t *record, int64_t expire_ms);
-/* Makes room for BACKUP_ROOM records; syncs what is written, now and then, so
- * that the end is not a long wait.  One thread.  Returns the error so far. */
+/* Writes what has gathered, makes room for BACKUP_ROOM records; syncs what went
+ * through the cache, now and then, so that the end is not a long wait.  One
+ * thread.  Returns the error so far. */
 int backup_pace(struct backup_writer *writer);
 /* Writes the rest and the footer, syncs, names.  0, or -errno and nothing is
  * left.  Frees in any case.  count records must have been added. */

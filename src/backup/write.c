@@ -1,4 +1,8 @@
-/* write.c: a backup, while it is written. */
+/* write.c: a backup, while it is written.
+ *
+ * Records wait in a ring until the thread that paces writes them, some at a
+ * time.  The ring is large so that commits seldom wait when the disk pauses for
+ * a tenth of a second; where it is full, whoever adds writes himself. */
 #include "backup/names.h"
 
 #include "file.h"
@@ -10,23 +14,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PACE_BYTES = 32 << 20 /* written between two syncs */ };
+enum {
+    PACE_BYTES = 32 << 20, /* through the cache, between two syncs */
+    STEP_FRAMES = 3200,    /* written at once: 1 MB */
+    PAGES_FRAMES = 64      /* the fewest that are whole pages */
+};
+
+_Static_assert((PAGES_FRAMES * FRAME_SIZE) % DISK_PAGE == 0, "whole pages");
+_Static_assert(STEP_FRAMES % PAGES_FRAMES == 0, "whole pages");
+_Static_assert(BACKUP_RING_FRAMES % PAGES_FRAMES == 0, "whole pages");
 
 struct backup_writer {
     int directory;
     int fd;
     struct backup_head head;
-    uint64_t synced; /* bytes, by the thread that paces */
+    struct frame *ring;
+    uint64_t synced; /* frames, by the thread that paces */
 
     pthread_mutex_t lock; /* innermost; guards what follows */
-    pthread_cond_t written;
-    struct frame *filling;
-    struct frame *resting; /* being written out, or empty */
-    uint32_t fill;         /* frames in filling */
-    uint32_t kept;         /* of its room, for backup_add_at_once */
-    uint64_t count;        /* frames added in all */
-    uint64_t offset;       /* where filling goes */
-    bool writing;          /* somebody writes resting out */
+    pthread_cond_t moved; /* written is further on */
+    uint64_t added;       /* frames, in all */
+    uint64_t written;     /* how many of them the file has */
+    uint32_t kept;        /* room in the ring, for backup_add_at_once */
+    bool writing;         /* somebody writes what comes next */
+    bool direct;          /* past the cache, in whole pages */
     int error;
 };
 
@@ -50,14 +61,13 @@ static int write_head(const struct backup_writer *writer)
 static void release(struct backup_writer *writer)
 {
     file_close(writer->fd);
-    free(writer->filling);
-    free(writer->resting);
-    pthread_cond_destroy(&writer->written);
+    free(writer->ring);
+    pthread_cond_destroy(&writer->moved);
     pthread_mutex_destroy(&writer->lock);
     free(writer);
 }
 
-int backup_create(struct backup_writer **result, int directory)
+int backup_create(struct backup_writer **result, int directory, bool beside)
 {
     *result = NULL;
     struct backup_writer *writer = calloc(1, sizeof *writer);
@@ -65,70 +75,94 @@ int backup_create(struct backup_writer **result, int directory)
         return -ENOMEM;
     }
     writer->directory = directory;
-    writer->offset = DISK_PAGE;
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->written, NULL);
-    writer->filling = malloc(BACKUP_BUFFER_FRAMES * sizeof(struct frame));
-    writer->resting = malloc(BACKUP_BUFFER_FRAMES * sizeof(struct frame));
+    pthread_cond_init(&writer->moved, NULL);
+    writer->ring =
+        aligned_alloc(DISK_PAGE, BACKUP_RING_FRAMES * sizeof *writer->ring);
     writer->fd = file_create(directory, BACKUP_NEW);
     int error = writer->fd < 0 ? writer->fd : 0;
-    if (writer->filling == NULL || writer->resting == NULL) {
+    if (writer->ring == NULL) {
         error = -ENOMEM;
     }
     if (error != 0) {
         backup_abandon(writer);
         return error;
     }
+    writer->direct = beside && file_set_direct(writer->fd, true) == 0;
     *result = writer;
     return 0;
 }
 
 void backup_begin(struct backup_writer *writer, const struct backup_head *head)
 {
-    assert(writer->count == 0);
+    assert(writer->added == 0);
     writer->head = *head;
 }
 
-/* Writes out what is filling; the lock is held, and let go meanwhile. */
-static void write_out_locked(struct backup_writer *writer)
+/* Some file systems refuse the first write only, and past the cache none can go
+ * on where one was cut short: then all of it goes through the cache, and so
+ * does what follows. */
+static int write_frames(const struct backup_writer *writer,
+    struct frame *frames, uint32_t count, bool *direct)
 {
-    while (writer->writing) {
-        pthread_cond_wait(&writer->written, &writer->lock);
-    }
-    uint32_t fill = writer->fill;
-    uint64_t offset = writer->offset;
-    struct frame *frames = writer->filling;
-    if (fill == 0 || writer->error != 0) {
-        writer->fill = 0;
-        return;
-    }
-    writer->filling = writer->resting;
-    writer->resting = frames;
-    writer->fill = 0;
-    writer->offset += (uint64_t)fill * FRAME_SIZE;
-    writer->writing = true;
-    pthread_mutex_unlock(&writer->lock);
-
-    for (uint32_t i = 0; i < fill; i++) {
+    uint64_t offset = frame_offset(frames->lsn);
+    size_t size = (size_t)count * FRAME_SIZE;
+    for (uint32_t i = 0; i < count; i++) {
         frames[i].crc = frame_crc(&frames[i]);
     }
-    int error =
-        file_write_at(writer->fd, frames, (size_t)fill * FRAME_SIZE, offset);
-
-    pthread_mutex_lock(&writer->lock);
-    writer->writing = false;
-    if (error != 0 && writer->error == 0) {
-        writer->error = error;
+    int error = file_write_at(writer->fd, frames, size, offset);
+    if (error == -EINVAL && *direct) {
+        *direct = false;
+        error = file_set_direct(writer->fd, false);
+        if (error == 0) {
+            error = file_write_at(writer->fd, frames, size, offset);
+        }
     }
-    pthread_cond_broadcast(&writer->written);
+    return error;
+}
+
+/* The first one is told at the end. */
+static void note_error_locked(struct backup_writer *writer, int error)
+{
+    writer->error = writer->error != 0 ? writer->error : error;
+}
+
+/* Writes what comes next, or waits while another does; past the cache it leaves
+ * what fills no page.  The lock is let go meanwhile. */
+static void write_some_locked(struct backup_writer *writer)
+{
+    if (writer->writing) {
+        pthread_cond_wait(&writer->moved, &writer->lock);
+        return;
+    }
+    uint64_t at = writer->written % BACKUP_RING_FRAMES;
+    uint64_t left =
+        u64_min(writer->added - writer->written, BACKUP_RING_FRAMES - at);
+    uint32_t count = (uint32_t)u64_min(left, STEP_FRAMES);
+    bool direct = writer->direct;
+    count -= direct ? count % PAGES_FRAMES : 0;
+    if (count > 0 && writer->error == 0) {
+        writer->writing = true;
+        pthread_mutex_unlock(&writer->lock);
+        int error = write_frames(writer, &writer->ring[at], count, &direct);
+        pthread_mutex_lock(&writer->lock);
+        writer->writing = false;
+        writer->direct = direct;
+        note_error_locked(writer, error);
+    }
+    writer->written += count;
+    if (writer->error != 0) {
+        writer->written = writer->added; /* nothing is written any more */
+    }
+    pthread_cond_broadcast(&writer->moved);
 }
 
 static void add_locked(struct backup_writer *writer,
     const kv_message_t *message, uint8_t type, int64_t arg)
 {
-    assert(writer->fill + writer->kept < BACKUP_BUFFER_FRAMES);
-    struct frame *frame = &writer->filling[writer->fill++];
-    frame->lsn = ++writer->count;
+    assert(writer->added - writer->written < BACKUP_RING_FRAMES);
+    struct frame *frame = &writer->ring[writer->added % BACKUP_RING_FRAMES];
+    frame->lsn = ++writer->added;
     frame->time_ms = writer->head.time_ms;
     frame->arg = arg;
     frame->message = *message;
@@ -139,8 +173,9 @@ static void add(struct backup_writer *writer, const kv_message_t *message,
     uint8_t type, int64_t arg)
 {
     pthread_mutex_lock(&writer->lock);
-    while (writer->fill + writer->kept >= BACKUP_BUFFER_FRAMES) {
-        write_out_locked(writer);
+    while (
+        writer->added - writer->written + writer->kept >= BACKUP_RING_FRAMES) {
+        write_some_locked(writer);
     }
     add_locked(writer, message, type, arg);
     pthread_mutex_unlock(&writer->lock);
@@ -165,25 +200,43 @@ void backup_add_at_once(
 int backup_pace(struct backup_writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
-    if (writer->fill > BACKUP_BUFFER_FRAMES / 2) {
-        write_out_locked(writer);
-    }
-    while (writer->fill + BACKUP_ROOM > BACKUP_BUFFER_FRAMES) {
-        write_out_locked(writer);
+    writer->kept = 0;
+    /* It ends: commits add what was there when the backup began, once. */
+    while (writer->added - writer->written >= STEP_FRAMES) {
+        write_some_locked(writer);
     }
     writer->kept = BACKUP_ROOM;
-    uint64_t offset = writer->offset;
+    uint64_t unsynced = writer->written - writer->synced;
+    bool cached = !writer->direct;
     int error = writer->error;
     pthread_mutex_unlock(&writer->lock);
-    if (error == 0 && offset - writer->synced >= PACE_BYTES) {
-        writer->synced = offset;
+    if (error == 0 && cached && unsynced * FRAME_SIZE >= PACE_BYTES) {
+        writer->synced += unsynced;
         error = file_sync(writer->fd);
         pthread_mutex_lock(&writer->lock);
-        /* A write of another thread may have failed meanwhile. */
-        writer->error = writer->error != 0 ? writer->error : error;
+        note_error_locked(writer, error);
         error = writer->error;
         pthread_mutex_unlock(&writer->lock);
     }
+    return error;
+}
+
+/* What fills no page goes through the cache, and so does the head. */
+static int write_rest(struct backup_writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    while (writer->added - writer->written >= PAGES_FRAMES) {
+        write_some_locked(writer);
+    }
+    if (writer->direct) {
+        writer->direct = false;
+        note_error_locked(writer, file_set_direct(writer->fd, false));
+    }
+    while (writer->written < writer->added) {
+        write_some_locked(writer);
+    }
+    int error = writer->error;
+    pthread_mutex_unlock(&writer->lock);
     return error;
 }
 
@@ -192,12 +245,9 @@ int backup_finish(struct backup_writer *writer)
     static const kv_message_t footer = {0};
     char name[BACKUP_NAME_MAX];
     int directory = writer->directory;
-    assert(writer->error != 0 || writer->count == writer->head.count);
+    assert(writer->error != 0 || writer->added == writer->head.count);
     add(writer, &footer, VERB_MARK, (int64_t)writer->head.lsn);
-    pthread_mutex_lock(&writer->lock);
-    write_out_locked(writer);
-    int error = writer->error;
-    pthread_mutex_unlock(&writer->lock);
+    int error = write_rest(writer);
     if (error == 0) {
         error = write_head(writer);
     }

@@ -218,7 +218,7 @@ static void *backup_run(void *context)
 {
     struct storage *storage = context;
     uint64_t lsn;
-    int error = snapshot_write(storage, &lsn);
+    int error = snapshot_write(storage, true, &lsn);
     lock(&storage->keeper_lock);
     struct storage_backup_request *request = storage->served;
     storage->served = NULL;

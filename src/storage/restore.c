@@ -91,7 +91,7 @@ static int make_files(struct storage *storage, char why[STORAGE_WHY_MAX])
         error = make_log(storage, why);
     }
     if (error == 0 && storage->applied_lsn > 0) {
-        error = snapshot_save(storage, &head);
+        error = snapshot_save(storage, &head, false);
         if (error != 0) {
             snprintf(why, STORAGE_WHY_MAX, "cannot write the backup: %s",
                 strerror(-error));

@@ -71,10 +71,11 @@ static void save_all(struct storage *storage, struct backup_writer *writer)
     unlock(&storage->commit);
 }
 
-int snapshot_save(struct storage *storage, struct backup_head *head)
+int snapshot_save(
+    struct storage *storage, struct backup_head *head, bool beside)
 {
     struct backup_writer *writer;
-    int error = backup_create(&writer, storage->directory);
+    int error = backup_create(&writer, storage->directory, beside);
     if (error != 0) {
         return error;
     }
@@ -108,12 +109,12 @@ static void note(struct storage *storage, const struct backup_head *head,
     unlock(&storage->figures_lock);
 }
 
-int snapshot_write(struct storage *storage, uint64_t *lsn)
+int snapshot_write(struct storage *storage, bool beside, uint64_t *lsn)
 {
     struct backup_head head = {0};
     struct diag *diag = storage->options.diag;
     int64_t started_ms = clock_steady_ms();
-    int error = snapshot_save(storage, &head);
+    int error = snapshot_save(storage, &head, beside);
     int64_t took_ms = clock_steady_ms() - started_ms;
     note(storage, &head, took_ms, error);
     *lsn = head.lsn;

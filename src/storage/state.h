@@ -189,12 +189,13 @@ void keeper_stop(struct storage *storage);
 
 /* ---- snapshot.c ---------------------------------------------------------- */
 
-/* Writes a backup; *head: what it is of.  0 or -errno.  One thread at a
- * time. */
-int snapshot_save(struct storage *storage, struct backup_head *head);
+/* Writes a backup; *head: what it is of; beside: writers go on.  0 or -errno.
+ * One thread at a time. */
+int snapshot_save(
+    struct storage *storage, struct backup_head *head, bool beside);
 /* Writes a backup, removes old ones and log that is no longer needed.  0 or
  * -errno; *lsn: its LSN.  One thread at a time. */
-int snapshot_write(struct storage *storage, uint64_t *lsn);
+int snapshot_write(struct storage *storage, bool beside, uint64_t *lsn);
 
 /* ---- retain.c ------------------------------------------------------------ */
 

@@ -359,7 +359,7 @@ int storage_close(struct storage *storage, bool backup)
         uint64_t lsn;
         wal_figures(storage->wal, &log);
         if (backup && log.data > storage->figures.backup_lsn) {
-            error = snapshot_write(storage, &lsn);
+            error = snapshot_write(storage, false, &lsn);
         }
         int unsynced = wal_sync(storage->wal);
         if (unsynced != 0) {
@@ -473,7 +473,7 @@ void storage_plan(uint64_t capacity, struct storage_plan *plan)
         .overflow_bytes = size.overflow_bytes,
         .fixed_bytes = sizeof(struct storage) + sizeof(struct sweeper) +
                        sizeof(struct overlay) + WAL_BUFFER_SIZE +
-                       2 * BACKUP_BUFFER_FRAMES * sizeof(struct frame),
+                       BACKUP_RING_FRAMES * sizeof(struct frame),
         .reserved_bytes =
             size.slot_bytes + size.bucket_bytes + size.overflow_bytes,
     };
