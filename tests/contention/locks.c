@@ -72,12 +72,12 @@ static short class_of(const void *address)
     int found = dladdr(address, &file);
     assert(found != 0);
     uintptr_t made_at = (uintptr_t)address - (uintptr_t)file.dli_fbase;
-    for (short i = 1; i < CLASSES_MAX; i++) {
+    for (int i = 1; i < CLASSES_MAX; i++) {
         uintptr_t there = 0;
         if (atomic_compare_exchange_strong(
                 &classes[i].made_at, &there, made_at) ||
             there == made_at) {
-            return i;
+            return (short)i;
         }
     }
     return 0;
