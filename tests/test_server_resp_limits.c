@@ -181,6 +181,7 @@ static void a_stalled_disk_keeps_nobody(void)
     dialog_say(reader, "SET late 1\r\nGET here\r\n");
     dialog_line(reader, "-BUSY the disk has not answered");
     dialog_next(reader, "$6\r\nbefore\r\n");
+    served_await_figure(native, "connections", 4); /* gone was told, too */
     CHECK_INT(pthread_mutex_unlock(&served.storage->wal->sync_lock), 0);
     served_await_figure(native, "disk_silent_ms", 0);
     dialog_ask(next, "SET here after\r\n", "+OK\r\n");

@@ -53,7 +53,8 @@ static void step(struct history *history)
     history->states[history->count++] = next;
 }
 
-/* A closed store with a history, backups in it, and all of its log. */
+/* A closed store with a history, three backups at least in it, and all of its
+ * log. */
 static struct history *make_history(kv_sync_t sync)
 {
     struct history *history = calloc(1, sizeof *history);
@@ -66,7 +67,8 @@ static struct history *make_history(kv_sync_t sync)
     while (history->count <= STEPS) {
         uint64_t lsn;
         step(history);
-        if (test_random_once_in(&history->random, 20)) {
+        if (history->count % (STEPS / 3) == 0 ||
+            test_random_once_in(&history->random, 20)) {
             CHECK_OK(stored_backup(&history->stored, &lsn));
         } else if (test_random_once_in(&history->random, 20)) {
             CHECK_OK(stored_close(&history->stored, false));
