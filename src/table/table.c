@@ -259,13 +259,9 @@ void table_prefetch_record(const struct table *table, uint64_t hash)
     const struct bucket *bucket =
         &table->buckets[bucket_index(hash, bucket_count(table))];
     uint32_t marks = bucket_marks(bucket, hash_tag(hash));
-    if (marks == 0) {
-        return;
-    }
-    uint32_t slot = bucket_slot(bucket, (unsigned)__builtin_ctz(marks));
-    const char *record = (const char *)&table->slots[slot];
-    for (size_t i = 0; i < sizeof(struct record); i += CACHE_LINE) {
-        __builtin_prefetch(record + i, 0, 2);
+    if (marks != 0) {
+        slot_prefetch(
+            table, bucket_slot(bucket, (unsigned)__builtin_ctz(marks)));
     }
 }
 

@@ -179,10 +179,8 @@ static void prefetch_next(const struct table *table, uint64_t index)
     }
     for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
         uint32_t slot = bucket_slot(&table->buckets[index + 1], i);
-        const char *record = (const char *)&table->slots[slot];
-        size_t size = slot != 0 ? sizeof(struct record) : 0;
-        for (size_t at = 0; at < size; at += CACHE_LINE) {
-            __builtin_prefetch(record + at, 0, 2);
+        if (slot != 0) {
+            slot_prefetch(table, slot);
         }
     }
 }
